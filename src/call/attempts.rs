@@ -1,0 +1,147 @@
+//! The loop of attempts: one exchange after the other until there is an answer or no more sense.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+};
+
+use super::{Means, hop::Hop, upload};
+use crate::{
+    context::CallContext,
+    error::{ErrorKind, Result},
+    phase::Phase,
+    policy::retry::{self, Decision, Failed, Sendable},
+    reply::ReplyHead,
+    request::Request,
+    runtime::{Answer, AnswerBody, Failure, Order, Sent, Ticket, Want},
+};
+
+/// Has the request sent, again if its connection turns out to be dead and that is safe.
+pub(super) async fn run(
+    cx: &CallContext,
+    means: &Means,
+    mut request: Request<'_>,
+    want: Want,
+) -> Result<(ReplyHead, AnswerBody)> {
+    let hop = Hop::new(&request)?;
+    means.runtime()?.prepare(&hop.route)?;
+    if let Some(feedback) = cx.feedback()
+        && !request.content.is_empty()
+    {
+        feedback.expect_upload(request.content.length());
+    }
+    let is_idempotent = retry::is_idempotent(&request.method, &request.headers);
+    let mut plan = Plan { want, attempt: 1, fresh: false };
+    loop {
+        let failure = match attempt(cx, means, &hop, &mut request, plan).await? {
+            Ok(answer) => return Ok(split(cx, request, plan.attempt, answer)),
+            Err(failure) => failure,
+        };
+        let is_replayable = request.content.is_replayable();
+        let seen = seen(&failure, plan.attempt);
+        let decision = retry::decide(seen, Sendable { is_idempotent, is_replayable });
+        tracing::debug!(attempt = plan.attempt, error = %failure.error, ?decision, "attempt failed");
+        match decision {
+            Decision::GiveUp => return Err(failure.error),
+            Decision::Again => {
+                plan.attempt += 1;
+                plan.fresh = true;
+                cx.watch.enter(Phase::Queue);
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Plan {
+    want: Want,
+    attempt: u32,
+    fresh: bool,
+}
+
+/// One exchange: asks for it, feeds it, and waits for its answer.
+async fn attempt(
+    cx: &CallContext,
+    means: &Means,
+    hop: &Hop,
+    request: &mut Request<'_>,
+    plan: Plan,
+) -> Result<Result<Answer, Failure>> {
+    let (upload, mut pump) = upload::begin(&mut request.content)?;
+    let has_listeners = cx.feedback().is_some_and(|feedback| feedback.has_listeners());
+    let order = Order {
+        route: Arc::clone(&hop.route),
+        head: hop.head(request, &means.config().default_headers),
+        upload,
+        want: plan.want,
+        watch: Arc::clone(&cx.watch),
+        timeouts: request.timeouts,
+        attempt: plan.attempt,
+        fresh: plan.fresh,
+        // While the caller is inside a reader or a listener, or not reading, it cannot look.
+        lane_watches: pump.is_some() || has_listeners || plan.want == Want::Stream,
+    };
+    let runtime = means.runtime()?;
+    let exchange = async {
+        let mut ticket = runtime.submit(order);
+        let Some(pump) = &mut pump else { return Ok(pending(&mut ticket).await) };
+        let mut pumped = pin!(pump.run(&mut request.content));
+        let mut is_pumped = false;
+        poll_fn(|cx| {
+            loop {
+                // An early answer ends the upload.
+                if let Poll::Ready(answer) = pin!(&mut ticket.pending).poll(cx) {
+                    return Poll::Ready(Ok(answer));
+                }
+                if is_pumped {
+                    return Poll::Pending;
+                }
+                match pumped.as_mut().poll(cx) {
+                    Poll::Ready(Ok(())) => is_pumped = true,
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        })
+        .await
+    };
+    cx.within(exchange).await?
+}
+
+async fn pending(ticket: &mut Ticket) -> Result<Answer, Failure> {
+    (&mut ticket.pending).await
+}
+
+fn seen(failure: &Failure, attempts: u32) -> Failed {
+    Failed {
+        perhaps_sent: failure.sent == Sent::Perhaps,
+        reused: failure.reused,
+        answered: failure.answered,
+        connection_failed: failure.error.kind() == ErrorKind::Protocol,
+        attempts,
+    }
+}
+
+fn split(
+    cx: &CallContext,
+    request: Request<'_>,
+    attempts: u32,
+    answer: Answer,
+) -> (ReplyHead, AnswerBody) {
+    let Answer { status, version, headers, body, facts, reused } = answer;
+    tracing::debug!(call = cx.id, status = status.as_u16(), reused, attempts, "answered");
+    let head = ReplyHead {
+        status,
+        version,
+        headers,
+        url: request.url,
+        request_id: cx.id,
+        remote_addr: facts.remote_addr,
+        local_addr: facts.local_addr,
+        attempts,
+        reused,
+    };
+    (head, body)
+}

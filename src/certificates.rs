@@ -1,0 +1,76 @@
+//! Certificates and keys that the user gives, checked when they are given.
+
+use std::fmt;
+
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+
+use crate::error::{Error, Result};
+
+/// A certificate to trust.
+#[derive(Clone)]
+pub struct Certificate(pub(crate) CertificateDer<'static>);
+
+impl Certificate {
+    /// Reads the first certificate of a PEM text.
+    ///
+    /// # Errors
+    /// Kind [`InvalidRequest`](crate::ErrorKind::InvalidRequest) if there is none.
+    pub fn from_pem(pem: &[u8]) -> Result<Self> {
+        CertificateDer::from_pem_slice(pem)
+            .map(Self)
+            .map_err(|e| Error::invalid("the text holds no PEM certificate").because(e))
+    }
+
+    /// Reads all certificates of a PEM text, a bundle for example.
+    ///
+    /// # Errors
+    /// Kind [`InvalidRequest`](crate::ErrorKind::InvalidRequest) if there is none or one is broken.
+    pub fn all_from_pem(pem: &[u8]) -> Result<Vec<Self>> {
+        let all = CertificateDer::pem_slice_iter(pem)
+            .map(|certificate| certificate.map(Self))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|e| Error::invalid("the text is no PEM bundle").because(e))?;
+        if all.is_empty() {
+            return Err(Error::invalid("the text holds no PEM certificate"));
+        }
+        Ok(all)
+    }
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Certificate({} bytes)", self.0.len())
+    }
+}
+
+/// A client certificate with its chain and private key.
+pub struct Identity {
+    pub(crate) chain: Vec<CertificateDer<'static>>,
+    pub(crate) key: PrivateKeyDer<'static>,
+}
+
+impl Identity {
+    /// Reads certificates (the client's own first) and one private key from a PEM text.
+    ///
+    /// # Errors
+    /// Kind [`InvalidRequest`](crate::ErrorKind::InvalidRequest) if either is missing; whether the
+    /// key fits the certificate is found out at the first call.
+    pub fn from_pem(chain_and_key: &[u8]) -> Result<Self> {
+        let chain = Certificate::all_from_pem(chain_and_key)?;
+        let key = PrivateKeyDer::from_pem_slice(chain_and_key)
+            .map_err(|e| Error::invalid("the text holds no PEM private key").because(e))?;
+        Ok(Self { chain: chain.into_iter().map(|certificate| certificate.0).collect(), key })
+    }
+}
+
+impl Clone for Identity {
+    fn clone(&self) -> Self {
+        Self { chain: self.chain.clone(), key: self.key.clone_key() }
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identity({} certificates, key not shown)", self.chain.len())
+    }
+}

@@ -1,0 +1,176 @@
+//! Building a client.
+
+use std::{sync::Arc, time::Duration};
+
+use http::{HeaderName, HeaderValue, header};
+
+use super::Client;
+#[cfg(feature = "tls")]
+use crate::certificates::{Certificate, Identity};
+use crate::{
+    config::{Config, Driving},
+    error::{Error, Result},
+    limits::{Limits, Timeouts},
+    resolve::Resolve,
+};
+
+/// The options of a [`Client`]; every one has a default.
+///
+/// ```
+/// use std::time::Duration;
+/// let client = abide::Client::builder()
+///     .user_agent("surveyor/2.1")
+///     .timeout(Duration::from_secs(30))
+///     .limits(abide::Limits::default().places_per_route(8))
+///     .build()?;
+/// # Ok::<(), abide::Error>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct ClientBuilder {
+    config: Config,
+    error: Option<Error>,
+}
+
+impl ClientBuilder {
+    pub(super) fn new() -> Self {
+        Self { config: Config::default(), error: None }
+    }
+
+    /// Sets the time budgets of calls that do not bring their own.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.config.timeouts = timeouts;
+        self
+    }
+
+    /// Sets the deadline of a whole call, body included; there is none by default.
+    pub fn timeout(mut self, total: Duration) -> Self {
+        self.config.timeouts.total = Some(total);
+        self
+    }
+
+    /// Sets the limits in number and size.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.config.limits = limits;
+        self
+    }
+
+    /// Sets `User-Agent`; `abide/` and the version by default.
+    pub fn user_agent(self, name: &str) -> Self {
+        self.default_header(header::USER_AGENT, name)
+    }
+
+    /// Sets a header field that each request has unless it brings its own.
+    pub fn default_header<N, V>(mut self, name: N, value: V) -> Self
+    where
+        N: TryInto<HeaderName>,
+        N::Error: Into<http::Error>,
+        V: TryInto<HeaderValue>,
+        V::Error: Into<http::Error>,
+    {
+        match checked(name, value) {
+            Ok((name, value)) => {
+                self.config.default_headers.insert(name, value);
+            }
+            Err(error) => {
+                self.error.get_or_insert(error);
+            }
+        }
+        self
+    }
+
+    /// Sets how long a connection may be idle; 90 s by default, `None` is for ever.
+    pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.config.idle_timeout = limit.into();
+        self
+    }
+
+    /// Sets who looks names up; the system by default.
+    pub fn resolver(mut self, resolver: impl Resolve) -> Self {
+        self.config.resolver = Arc::new(resolver);
+        self
+    }
+
+    /// Sets who runs the event loops.
+    pub fn driving(mut self, driving: Driving) -> Self {
+        self.config.driving = driving;
+        self
+    }
+
+    /// Speaks HTTP/1.1 even to servers that know HTTP/2.
+    pub fn http1_only(mut self) -> Self {
+        self.config.tls.http1_only = true;
+        self
+    }
+
+    /// Trusts a root certificate besides the platform's.
+    #[cfg(feature = "tls")]
+    pub fn add_root_certificate(mut self, root: Certificate) -> Self {
+        self.config.tls.extra_roots.push(root);
+        self
+    }
+
+    /// Trusts these root certificates and no others.
+    #[cfg(feature = "tls")]
+    pub fn only_root_certificates(mut self, roots: impl IntoIterator<Item = Certificate>) -> Self {
+        self.config.tls.only_roots = Some(roots.into_iter().collect());
+        self
+    }
+
+    /// Shows this certificate to servers that ask for one.
+    #[cfg(feature = "tls")]
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.config.tls.identity = Some(identity);
+        self
+    }
+
+    /// Accepts any certificate of any server: whoever is on the way can read and change all.
+    #[cfg(feature = "tls")]
+    pub fn danger_accept_invalid_certificates(mut self, accept: bool) -> Self {
+        self.config.tls.accept_invalid_certificates = accept;
+        self
+    }
+
+    /// Accepts certificates of other hosts: whoever has any valid certificate can read all.
+    #[cfg(feature = "tls")]
+    pub fn danger_accept_invalid_host_names(mut self, accept: bool) -> Self {
+        self.config.tls.accept_invalid_host_names = accept;
+        self
+    }
+
+    /// Makes the client; no thread is started and no file is read before the first call.
+    ///
+    /// # Errors
+    /// Kind [`InvalidRequest`](crate::ErrorKind::InvalidRequest) for options that cannot be used
+    /// or that contradict each other.
+    pub fn build(self) -> Result<Client> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        #[cfg(feature = "tls")]
+        if self.config.tls.only_roots.is_some() && !self.config.tls.extra_roots.is_empty() {
+            return Err(Error::invalid(
+                "`add_root_certificate` adds to the platform's roots and \
+                 `only_root_certificates` does without them; use one of them",
+            ));
+        }
+        Ok(Client::with(self.config))
+    }
+}
+
+fn checked<N, V>(name: N, value: V) -> Result<(HeaderName, HeaderValue)>
+where
+    N: TryInto<HeaderName>,
+    N::Error: Into<http::Error>,
+    V: TryInto<HeaderValue>,
+    V::Error: Into<http::Error>,
+{
+    let name = name
+        .try_into()
+        .map_err(|e| Error::invalid("a default header's name is not a token").because(e.into()))?;
+    let value = value.try_into().map_err(|e| {
+        Error::invalid(format!("the value of the default header `{name}` cannot be sent"))
+            .because(e.into())
+    })?;
+    Ok((name, value))
+}

@@ -1,0 +1,231 @@
+//! What a user holds: the client, its builders, and the replies that are still open.
+//!
+//! Nothing is decided here but defaults; a call goes to `call/` and is waited for.
+
+mod blocking_request;
+mod builder;
+mod into_url;
+mod open_reply;
+mod request_builder;
+
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+};
+
+use http::Method;
+
+pub use self::{
+    blocking_request::{BlockingRequest, CallOptions, ErrorCode, NetworkRequest},
+    builder::ClientBuilder,
+    into_url::IntoUrl,
+    open_reply::OpenReply,
+    request_builder::RequestBuilder,
+};
+use crate::{
+    call::{self, Means, Stats},
+    config::Config,
+    context::{CallContext, Reporter},
+    environment::ProcessId,
+    error::{Error, Result},
+    limits::Timeouts,
+    reply::Reply,
+    request::Request,
+    runtime::wait::wait,
+};
+
+/// Makes calls from any thread, over connections that all threads share.
+///
+/// Cloning is cheap and gives the same client. Creating one takes microseconds: the background
+/// thread and, for https, the roots of trust come with the first call that needs them. Dropping
+/// the last clone closes the connections and returns at once.
+///
+/// A client made before `fork` does not work in the child: its calls fail with kind
+/// [`Forked`](crate::ErrorKind::Forked), and a new client has to be made there.
+///
+/// ```no_run
+/// let client = abide::Client::new();
+/// let reply = client.get("http://localhost:8080/").query([("page", "2")]).send()?;
+/// println!("{} {}", reply.status(), reply.text());
+/// # Ok::<(), abide::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+/// The one client behind all clones.
+struct Shared {
+    process: ProcessId,
+    means: Means,
+}
+
+impl Client {
+    /// A client with all defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with(Config::default())
+    }
+
+    /// A client with options.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::new()
+    }
+
+    fn with(config: Config) -> Self {
+        let shared = Shared { process: ProcessId::current(), means: Means::new(config) };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Begins a `GET`. A URL that cannot be used is reported when the request is sent.
+    pub fn get(&self, url: impl IntoUrl) -> RequestBuilder<'static> {
+        self.request(Method::GET, url)
+    }
+
+    /// Begins a `POST`.
+    pub fn post(&self, url: impl IntoUrl) -> RequestBuilder<'static> {
+        self.request(Method::POST, url)
+    }
+
+    /// Begins a `PUT`.
+    pub fn put(&self, url: impl IntoUrl) -> RequestBuilder<'static> {
+        self.request(Method::PUT, url)
+    }
+
+    /// Begins a `HEAD`.
+    pub fn head(&self, url: impl IntoUrl) -> RequestBuilder<'static> {
+        self.request(Method::HEAD, url)
+    }
+
+    /// Begins a `DELETE`.
+    pub fn delete(&self, url: impl IntoUrl) -> RequestBuilder<'static> {
+        self.request(Method::DELETE, url)
+    }
+
+    /// Begins a `PATCH`.
+    pub fn patch(&self, url: impl IntoUrl) -> RequestBuilder<'static> {
+        self.request(Method::PATCH, url)
+    }
+
+    /// Begins an `OPTIONS`.
+    pub fn options(&self, url: impl IntoUrl) -> RequestBuilder<'static> {
+        self.request(Method::OPTIONS, url)
+    }
+
+    /// Begins a request with any method but `CONNECT`, whose tunnels abide does not give out.
+    pub fn request(&self, method: Method, url: impl IntoUrl) -> RequestBuilder<'static> {
+        RequestBuilder::new(self.clone(), method, url.into_url())
+    }
+
+    /// The time budgets that calls have unless they bring their own.
+    #[must_use]
+    pub fn timeouts(&self) -> Timeouts {
+        self.shared.means.config().timeouts
+    }
+
+    /// How many connections and calls there are and were.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        if self.is_usable_here() { self.shared.means.stats() } else { Stats::default() }
+    }
+
+    /// Closes the connections that carry no call.
+    pub fn close_idle(&self) {
+        if self.is_usable_here() {
+            self.shared.means.close_idle();
+        }
+    }
+
+    pub(crate) fn send(&self, request: Request<'_>) -> Result<Reply> {
+        let shown = shown(&request);
+        let cx = self.context(&request).map_err(|error| error.during(&shown))?;
+        let mut reporter = Reporter::new();
+        let reply = wait(&cx, &mut reporter, call::send(&cx, &self.shared.means, request));
+        reporter.tell_the_end(&cx);
+        reply.map_err(|error| error.during(&shown))
+    }
+
+    pub(crate) fn open(&self, request: Request<'_>) -> Result<OpenReply> {
+        let shown = shown(&request);
+        let cx = self.context(&request).map_err(|error| error.during(&shown))?;
+        let mut reporter = Reporter::new();
+        match wait(&cx, &mut reporter, call::open(&cx, &self.shared.means, request)) {
+            Ok((head, body)) => Ok(OpenReply::new(self.clone(), cx, reporter, head, body)),
+            Err(error) => {
+                reporter.tell_the_end(&cx);
+                Err(error.during(&shown))
+            }
+        }
+    }
+
+    fn context(&self, request: &Request<'_>) -> Result<CallContext> {
+        // Before any lock: in a child process they may be held by threads that do not exist.
+        if !self.is_usable_here() {
+            return Err(Error::forked());
+        }
+        let feedback = request.feedback.as_ref();
+        Ok(CallContext::new(request.timeouts, feedback, self.shared.process))
+    }
+
+    fn is_usable_here(&self) -> bool {
+        self.shared.process.is_current()
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if !self.process.is_current() {
+            self.means.abandon();
+        }
+    }
+}
+
+/// Method and URL for errors; made only if there is one.
+fn shown(request: &Request<'_>) -> impl Fn() -> String + use<> {
+    let (method, url) = (request.method.clone(), request.url.clone());
+    move || format!("{method} {}", crate::origin::redacted(&url))
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+/// The process-wide client behind [`get`].
+pub fn client() -> &'static Client {
+    static CLIENT: LazyLock<Client> = LazyLock::new(Client::new);
+    &CLIENT
+}
+
+/// Makes a `GET` over the process-wide client.
+///
+/// # Errors
+/// As [`RequestBuilder::send`].
+///
+/// # Examples
+/// ```no_run
+/// println!("{}", abide::get("http://localhost:8080/")?.text());
+/// # Ok::<(), abide::Error>(())
+/// ```
+pub fn get(url: impl IntoUrl) -> Result<Reply> {
+    client().get(url).send()
+}
+
+/// Begins a `POST` over the process-wide client.
+pub fn post(url: impl IntoUrl) -> RequestBuilder<'static> {
+    client().post(url)
+}
+
+const _: () = {
+    const fn shareable<T: Clone + Send + Sync>() {}
+    shareable::<Client>();
+    shareable::<Reply>();
+    shareable::<crate::Feedback>();
+};

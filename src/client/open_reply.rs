@@ -1,0 +1,230 @@
+//! A reply whose body is still on its way.
+
+use std::{
+    fmt,
+    io::{self, BufRead, Read},
+    net::SocketAddr,
+};
+
+use bytes::{Buf, Bytes};
+use http::{HeaderMap, StatusCode, Version};
+use url::Url;
+
+use super::Client;
+use crate::{
+    call::OpenBody,
+    context::{CallContext, Reporter},
+    error::Result,
+    origin,
+    reply::{Reply, ReplyHead},
+    runtime::wait::wait,
+    timings::Timings,
+};
+
+/// The head of a reply and, through [`Read`] and [`BufRead`], its body.
+///
+/// However large the body is, less than a megabyte of it is in memory. Budgets and feedback of the
+/// call go on: `idle` counts while a read waits, `total` includes the reading. Dropping it before
+/// the end closes the connection, or with HTTP/2 resets the stream, and returns at once.
+///
+/// # Errors
+/// A body that ends too early is an error, never a short success. An [`io::Error`] from a read
+/// holds the [`Error`](crate::Error) as its inner error.
+pub struct OpenReply {
+    /// `None` only while it is being taken apart.
+    parts: Option<Parts>,
+    piece: Bytes,
+}
+
+struct Parts {
+    client: Client,
+    cx: CallContext,
+    reporter: Reporter,
+    head: ReplyHead,
+    body: OpenBody,
+    ended: bool,
+}
+
+impl OpenReply {
+    pub(super) const fn new(
+        client: Client,
+        cx: CallContext,
+        reporter: Reporter,
+        head: ReplyHead,
+        body: OpenBody,
+    ) -> Self {
+        let parts = Parts { client, cx, reporter, head, body, ended: false };
+        Self { parts: Some(parts), piece: Bytes::new() }
+    }
+
+    /// The status code; 400 and above is a reply like any other.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.parts().head.status
+    }
+
+    /// The version of HTTP that is spoken.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.parts().head.version
+    }
+
+    /// The header fields as they came.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.parts().head.headers
+    }
+
+    /// The first value of a header field, if it is there and is visible ASCII.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.parts().head.header(name)
+    }
+
+    /// The length that `Content-Length` announces.
+    #[must_use]
+    pub fn content_length(&self) -> Option<u64> {
+        self.header("content-length")?.parse().ok()
+    }
+
+    /// The URL that answered.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.parts().head.url
+    }
+
+    /// The address of the server's end of the connection.
+    #[must_use]
+    pub fn remote_addr(&self) -> Option<SocketAddr> {
+        self.parts().head.remote_addr
+    }
+
+    /// The address of this end of the connection.
+    #[must_use]
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.parts().head.local_addr
+    }
+
+    /// A number that no other call of this process has.
+    #[must_use]
+    pub fn request_id(&self) -> u64 {
+        self.parts().head.request_id
+    }
+
+    /// The file name that `Content-Disposition` suggests; see [`Reply::file_name`].
+    #[must_use]
+    pub fn file_name(&self) -> Option<String> {
+        self.parts().head.file_name()
+    }
+
+    /// When the parts of the call happened, as far as it is.
+    #[must_use]
+    pub fn timings(&self) -> Timings {
+        let parts = self.parts();
+        parts.cx.watch.timings(parts.cx.started, !parts.head.reused)
+    }
+
+    /// The trailer fields (RFC 9110 §6.5), once the body was read to its end.
+    #[must_use]
+    pub fn trailers(&self) -> Option<&HeaderMap> {
+        self.parts().body.trailers()
+    }
+
+    /// Makes a status of 400 and above an error that carries the whole reply.
+    ///
+    /// # Errors
+    /// Kind [`Status`](crate::ErrorKind::Status), or what prevents the body from being received.
+    pub fn error_for_status(self) -> Result<Self> {
+        if !(self.status().is_client_error() || self.status().is_server_error()) {
+            return Ok(self);
+        }
+        match self.into_reply()?.error_for_status() {
+            Err(error) => Err(error),
+            Ok(_) => Err(crate::Error::no_answer()),
+        }
+    }
+
+    /// Receives what is left of the body and makes a [`Reply`] of it.
+    ///
+    /// # Errors
+    /// As a read; a body above [`Limits::body_bytes`](crate::Limits::body_bytes) is of kind
+    /// [`Limit`](crate::ErrorKind::Limit).
+    pub fn into_reply(mut self) -> Result<Reply> {
+        let Some(parts) = self.parts.take() else { return Err(crate::Error::no_answer()) };
+        let Parts { client, cx, mut reporter, head, body, ended } = parts;
+        cx.same_process()?;
+        let shown = origin::redacted(&head.url);
+        let bytes_max = client.shared.means.config().limits.body_bytes;
+        let piece = std::mem::take(&mut self.piece);
+        let rest = body.into_reply(&cx, head, piece, bytes_max);
+        let reply = wait(&cx, &mut reporter, rest);
+        if !ended {
+            reporter.tell_the_end(&cx);
+        }
+        reply.map_err(|error| error.during(|| shown))
+    }
+
+    #[expect(clippy::expect_used, reason = "only what consumes it takes it apart")]
+    fn parts(&self) -> &Parts {
+        self.parts.as_ref().expect("an open reply is whole until it is consumed")
+    }
+
+    fn next_piece(&mut self) -> Result<()> {
+        let Some(parts) = &mut self.parts else { return Ok(()) };
+        let Parts { cx, reporter, body, head, ended, .. } = parts;
+        cx.same_process()?;
+        let piece = wait(cx, reporter, body.next(cx));
+        if !matches!(piece, Ok(Some(_))) && !std::mem::replace(ended, true) {
+            reporter.tell_the_end(cx);
+        }
+        let piece = piece.map_err(|error| error.during(|| origin::redacted(&head.url)))?;
+        self.piece = piece.unwrap_or_default();
+        Ok(())
+    }
+}
+
+impl Read for OpenReply {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        let bytes = self.fill_buf()?;
+        let length = bytes.len().min(buf.len());
+        buf[..length].copy_from_slice(&bytes[..length]);
+        self.consume(length);
+        Ok(length)
+    }
+}
+
+impl BufRead for OpenReply {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.piece.is_empty() {
+            self.next_piece()?;
+        }
+        Ok(&self.piece)
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.piece.advance(amount);
+    }
+}
+
+impl Drop for OpenReply {
+    fn drop(&mut self) {
+        if let Some(parts) = self.parts.take()
+            && !parts.client.is_usable_here()
+        {
+            // The other end is in the parent process; it must not be told anything.
+            std::mem::forget(parts);
+        }
+    }
+}
+
+impl fmt::Debug for OpenReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenReply")
+            .field("status", &self.status())
+            .field("url", &format_args!("{}", origin::redacted(self.url())))
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,70 @@
+//! The options of a client as plain data.
+
+use std::{sync::Arc, time::Duration};
+
+use http::HeaderMap;
+
+use crate::{
+    limits::{Limits, Timeouts},
+    resolve::{Resolve, SystemResolver},
+};
+
+/// Everything a client can be told; made by the builder, read by the rooms below.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) timeouts: Timeouts,
+    pub(crate) limits: Limits,
+    pub(crate) default_headers: HeaderMap,
+    pub(crate) idle_timeout: Option<Duration>,
+    pub(crate) driving: Driving,
+    pub(crate) resolver: Arc<dyn Resolve>,
+    pub(crate) tls: TlsOptions,
+}
+
+/// Who runs the event loops that move the bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Driving {
+    /// A background thread of the client's own; callers only wait.
+    #[default]
+    Background,
+}
+
+/// What the user said about TLS.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TlsOptions {
+    pub(crate) http1_only: bool,
+    #[cfg(feature = "tls")]
+    pub(crate) extra_roots: Vec<crate::certificates::Certificate>,
+    #[cfg(feature = "tls")]
+    pub(crate) only_roots: Option<Vec<crate::certificates::Certificate>>,
+    #[cfg(feature = "tls")]
+    pub(crate) identity: Option<crate::certificates::Identity>,
+    #[cfg(feature = "tls")]
+    pub(crate) accept_invalid_certificates: bool,
+    #[cfg(feature = "tls")]
+    pub(crate) accept_invalid_host_names: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            timeouts: Timeouts::default(),
+            limits: Limits::default(),
+            default_headers: default_headers(),
+            idle_timeout: Some(Duration::from_secs(90)),
+            driving: Driving::default(),
+            resolver: Arc::new(SystemResolver),
+            tls: TlsOptions::default(),
+        }
+    }
+}
+
+fn default_headers() -> HeaderMap {
+    use http::header::{ACCEPT, HeaderValue, USER_AGENT};
+    let mut headers = HeaderMap::with_capacity(4);
+    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    headers
+        .insert(USER_AGENT, HeaderValue::from_static(concat!("abide/", env!("CARGO_PKG_VERSION"))));
+    headers
+}

@@ -1,0 +1,178 @@
+//! A running call: its deadline, its budgets, its cancelling.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
+
+use crate::{
+    environment::ProcessId,
+    error::{Error, Result},
+    feedback::{Feedback, Told},
+    limits::Timeouts,
+    moment::Moment,
+    phase::{Budget, Phase},
+    watch::Watch,
+};
+
+/// What every step of a call gets as its first argument.
+#[derive(Debug)]
+pub(crate) struct CallContext {
+    pub(crate) id: u64,
+    pub(crate) started: Moment,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) watch: Arc<Watch>,
+    process: ProcessId,
+    /// When the thread that polls the call must look again though nobody woke it.
+    wake_at: AtomicU64,
+    /// When the present wait began: the idle clock of a streamed reply stands still between reads.
+    waiting_since: AtomicU64,
+}
+
+impl CallContext {
+    pub(crate) fn new(timeouts: Timeouts, feedback: Option<&Feedback>, process: ProcessId) -> Self {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+        Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            started: Moment::now(),
+            timeouts,
+            watch: Arc::new(Watch::new(feedback)),
+            process,
+            wake_at: AtomicU64::new(Moment::NEVER.nanos()),
+            waiting_since: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn feedback(&self) -> Option<&Feedback> {
+        self.watch.feedback()
+    }
+
+    /// Runs `future` until it is done, the call is cancelled, or a budget runs out.
+    ///
+    /// The one race of a call with its end. Whatever `future` holds is dropped when the race is
+    /// lost, and dropping is what cancels the work behind it.
+    pub(crate) async fn within<F: Future>(&self, future: F) -> Result<F::Output> {
+        let mut future = pin!(future);
+        let mut cancelled = pin!(self.feedback().map(|feedback| feedback.token().cancelled()));
+        self.waiting_since.store(Moment::now().nanos(), Ordering::Relaxed);
+        poll_fn(|cx| {
+            if let Some(cancelled) = cancelled.as_mut().as_pin_mut()
+                && cancelled.poll(cx).is_ready()
+            {
+                return Poll::Ready(Err(Error::cancelled(self.watch.phase())));
+            }
+            if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                // A cancelled call never looks like a success, nor like another failure.
+                return Poll::Ready(match self.is_cancelled() {
+                    true => Err(Error::cancelled(self.watch.phase())),
+                    false => Ok(output),
+                });
+            }
+            let (end, now) = (self.next_end(), Moment::now());
+            if end.at <= now {
+                self.watch.time_out();
+                return Poll::Ready(Err(Error::timed_out(end.phase, end.budget, end.limit)));
+            }
+            // A lane that moves the call into its next phase does not wake this thread.
+            let next_phase = self.timeouts.shortest().map_or(Moment::NEVER, |b| now.plus(b));
+            self.wake_at.store(end.at.min(next_phase).nanos(), Ordering::Relaxed);
+            Poll::Pending
+        })
+        .await
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.feedback().is_some_and(Feedback::is_cancelled)
+    }
+
+    /// Until when the thread may sleep after a poll that was not ready.
+    pub(crate) fn wake_at(&self) -> Moment {
+        Moment::from_nanos(self.wake_at.load(Ordering::Relaxed))
+    }
+
+    /// Fails if a listener or reader has forked and this is the child, whose lanes are gone.
+    pub(crate) fn same_process(&self) -> Result<()> {
+        if self.process.is_current() { Ok(()) } else { Err(Error::forked()) }
+    }
+
+    /// The budget that runs out first.
+    fn next_end(&self) -> End {
+        let phase = self.watch.phase();
+        let budget = match phase {
+            Phase::Queue => Budget::Queue,
+            Phase::Resolve => Budget::Resolve,
+            Phase::Connect => Budget::Connect,
+            Phase::Tls => Budget::Tls,
+            Phase::FirstByte => Budget::FirstByte,
+            Phase::Send | Phase::Body => Budget::Idle,
+        };
+        let since = match phase {
+            Phase::Body => {
+                let waiting = Moment::from_nanos(self.waiting_since.load(Ordering::Relaxed));
+                self.watch.running_since(phase).max(waiting)
+            }
+            _ => self.watch.running_since(phase),
+        };
+        let grace = match phase {
+            // The dial has timers of its own, and its error knows more.
+            Phase::Resolve | Phase::Connect | Phase::Tls => DIAL_GRACE,
+            _ => Duration::ZERO,
+        };
+        let end = |since: Moment, budget, grace| {
+            let limit = self.timeouts.of(budget);
+            let at = limit.map_or(Moment::NEVER, |limit| since.plus(limit).plus(grace));
+            End { at, phase, budget, limit: limit.unwrap_or_default() }
+        };
+        let of_phase = end(since, budget, grace);
+        let of_call = end(self.started, Budget::Total, Duration::ZERO);
+        if of_call.at <= of_phase.at { of_call } else { of_phase }
+    }
+}
+
+struct End {
+    at: Moment,
+    phase: Phase,
+    budget: Budget,
+    limit: Duration,
+}
+
+/// Calls the listeners of a call's feedback often enough and not too often.
+#[derive(Debug)]
+pub(crate) struct Reporter {
+    told: Told,
+    next: Moment,
+}
+
+impl Reporter {
+    pub(crate) const fn new() -> Self {
+        Self { told: Told::NOTHING, next: Moment::ZERO }
+    }
+
+    /// Tells the listeners if it is time, and when that will be next.
+    pub(crate) fn tell(&mut self, cx: &CallContext) -> Moment {
+        let Some(feedback) = cx.feedback().filter(|feedback| feedback.has_listeners()) else {
+            return Moment::NEVER;
+        };
+        let now = Moment::now();
+        if self.next <= now {
+            self.next = now.plus(REPORT_INTERVAL);
+            feedback.tell(&mut self.told, false);
+        }
+        self.next
+    }
+
+    pub(crate) fn tell_the_end(&mut self, cx: &CallContext) {
+        if let Some(feedback) = cx.feedback().filter(|feedback| feedback.has_listeners()) {
+            feedback.tell(&mut self.told, true);
+        }
+    }
+}
+
+const REPORT_INTERVAL: Duration = Duration::from_millis(50);
+const DIAL_GRACE: Duration = Duration::from_millis(500);

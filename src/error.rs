@@ -1,0 +1,270 @@
+//! The one error type, classified when it is made.
+
+use std::{error::Error as StdError, fmt, time::Duration};
+
+use http::StatusCode;
+
+use crate::{
+    phase::{Budget, Phase},
+    reply::Reply,
+};
+
+/// The result of everything in this crate that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+pub(crate) type Source = Box<dyn StdError + Send + Sync>;
+
+/// Why a call failed, and where it was at that time.
+///
+/// One pointer wide. [`kind`](Self::kind) and [`phase`](Self::phase) are fixed when the error is
+/// made; [`source`](StdError::source) tells the rest. The text shows URLs without user
+/// information and query, and never a secret.
+pub struct Error(Box<Report>);
+
+struct Report {
+    kind: ErrorKind,
+    phase: Option<Phase>,
+    budget: Option<Budget>,
+    message: String,
+    call: Option<String>,
+    source: Option<Source>,
+    reply: Option<Reply>,
+}
+
+/// What sort of thing went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The call was cancelled through its feedback.
+    Cancelled,
+    /// A time budget ran out; [`Error::budget`] names it.
+    TimedOut,
+    /// The request cannot be sent as it is: a bad URL, an invalid header, an unreadable body.
+    InvalidRequest,
+    /// The host's name has no address, or the look-up failed.
+    Resolve,
+    /// No address of the host accepted a connection.
+    Connect,
+    /// The TLS handshake failed: an untrusted certificate, no common version.
+    Tls,
+    /// The peer broke the rules of HTTP or closed the connection too early.
+    Protocol,
+    /// The body was cut short or could not be read.
+    Body,
+    /// The body is not what its headers say it is.
+    Decode,
+    /// A limit in size or number was passed.
+    Limit,
+    /// Credentials could not be applied.
+    Auth,
+    /// The status is 400 or above, and the caller asked for that to be an error.
+    Status,
+    /// The object is in use by another call.
+    Busy,
+    /// The client was made in another process, before a `fork`.
+    Forked,
+    /// The machine refused a resource, or there is a defect in abide.
+    Internal,
+}
+
+impl Error {
+    /// What sort of thing went wrong.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Where the call was when it failed, if it had begun.
+    #[must_use]
+    pub fn phase(&self) -> Option<Phase> {
+        self.0.phase
+    }
+
+    /// The time budget that ran out.
+    #[must_use]
+    pub fn budget(&self) -> Option<Budget> {
+        self.0.budget
+    }
+
+    /// Whether the call was cancelled.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.kind == ErrorKind::Cancelled
+    }
+
+    /// Whether a time budget ran out.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        self.0.kind == ErrorKind::TimedOut
+    }
+
+    /// Whether no connection could be made: name, TCP or TLS, run-out budgets of these included.
+    #[must_use]
+    pub fn is_connect(&self) -> bool {
+        matches!(self.0.kind, ErrorKind::Resolve | ErrorKind::Connect | ErrorKind::Tls)
+            || (self.is_timeout()
+                && matches!(self.0.phase, Some(Phase::Resolve | Phase::Connect | Phase::Tls)))
+    }
+
+    /// The status of the reply behind a [`Status`](ErrorKind::Status) error.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        self.0.reply.as_ref().map(Reply::status)
+    }
+
+    /// The reply behind a [`Status`](ErrorKind::Status) error, with its headers and body.
+    #[must_use]
+    pub fn reply(&self) -> Option<&Reply> {
+        self.0.reply.as_ref()
+    }
+}
+
+impl Error {
+    #[cold]
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Report {
+            kind,
+            phase: None,
+            budget: None,
+            message: message.into(),
+            call: None,
+            source: None,
+            reply: None,
+        }))
+    }
+
+    #[cold]
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::InvalidRequest, message)
+    }
+
+    #[cold]
+    pub(crate) fn cancelled(phase: Phase) -> Self {
+        Self::new(ErrorKind::Cancelled, format!("cancelled while {phase}")).in_phase(phase)
+    }
+
+    #[cold]
+    pub(crate) fn timed_out(phase: Phase, budget: Budget, limit: Duration) -> Self {
+        let message = format!(
+            "timed out while {phase}: the budget `{budget}` of {limit:?} ran out \
+             (change it with `Timeouts::{budget}`)"
+        );
+        let mut error = Self::new(ErrorKind::TimedOut, message).in_phase(phase);
+        error.0.budget = Some(budget);
+        error
+    }
+
+    #[cold]
+    pub(crate) fn forked() -> Self {
+        Self::new(
+            ErrorKind::Forked,
+            "this client belongs to the parent process and does not work after fork; \
+             make a new client in this process",
+        )
+    }
+
+    #[cold]
+    pub(crate) fn no_answer() -> Self {
+        Self::new(ErrorKind::Internal, "the exchange ended without an answer")
+    }
+
+    #[cold]
+    pub(crate) fn from_status(reply: Reply) -> Self {
+        let mut error =
+            Self::new(ErrorKind::Status, format!("the server answered {}", reply.status()));
+        error.0.reply = Some(reply);
+        error
+    }
+
+    #[must_use]
+    pub(crate) fn because(mut self, source: impl Into<Source>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn in_phase(mut self, phase: Phase) -> Self {
+        self.0.phase.get_or_insert(phase);
+        self
+    }
+
+    /// Adds what was being tried, method and redacted URL, unless it is known already.
+    #[must_use]
+    pub(crate) fn during(mut self, call: impl FnOnce() -> String) -> Self {
+        if self.0.call.is_none() {
+            self.0.call = Some(call());
+        }
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(call) = &self.0.call {
+            write!(f, "{call}: ")?;
+        }
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Error");
+        debug.field("kind", &self.0.kind);
+        if let Some(phase) = self.0.phase {
+            debug.field("phase", &phase);
+        }
+        if let Some(budget) = self.0.budget {
+            debug.field("budget", &budget);
+        }
+        debug.field("message", &format_args!("{self}"));
+        if let Some(source) = &self.0.source {
+            debug.field("source", source);
+        }
+        debug.finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+impl From<Error> for std::io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match error.kind() {
+            ErrorKind::TimedOut => std::io::ErrorKind::TimedOut,
+            ErrorKind::Cancelled => std::io::ErrorKind::ConnectionAborted,
+            ErrorKind::InvalidRequest => std::io::ErrorKind::InvalidInput,
+            ErrorKind::Protocol | ErrorKind::Body => std::io::ErrorKind::UnexpectedEof,
+            _ => std::io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
+    }
+}
+
+const _: () = assert!(size_of::<Error>() == size_of::<usize>());
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_out_budget_names_itself_its_phase_and_its_setter() {
+        let error =
+            Error::timed_out(Phase::FirstByte, Budget::FirstByte, Duration::from_millis(200))
+                .during(|| "GET http://host/".to_owned());
+        assert_eq!(
+            error.to_string(),
+            "GET http://host/: timed out while waiting for the reply: the budget `first_byte` \
+             of 200ms ran out (change it with `Timeouts::first_byte`)"
+        );
+        assert!(error.is_timeout() && !error.is_connect());
+    }
+
+    #[test]
+    fn a_timeout_in_the_handshake_counts_as_connecting() {
+        assert!(Error::timed_out(Phase::Tls, Budget::Tls, Duration::ZERO).is_connect());
+    }
+}

@@ -1,0 +1,7 @@
+//! Longer texts: how abide is built, and where things of the original went.
+
+#[doc = include_str!("architecture.md")]
+pub mod architecture {}
+
+#[doc = include_str!("from_qgis.md")]
+pub mod from_qgis {}

@@ -1,0 +1,135 @@
+//! A blocking HTTP client with pooled connections and calls that any thread can abort.
+//!
+//! ```no_run
+//! use abide::{Client, Feedback};
+//! use std::time::Duration;
+//!
+//! let client = Client::new();
+//! let feedback = Feedback::new();
+//! let canceller = feedback.clone();
+//! std::thread::spawn(move || {
+//!     std::thread::sleep(Duration::from_secs(2));
+//!     canceller.cancel();
+//! });
+//! match client.get("http://localhost:8080/tiles/7/66/42").feedback(&feedback).send() {
+//!     Ok(reply) => println!("{}: {} bytes", reply.status(), reply.bytes().len()),
+//!     Err(error) if error.is_cancelled() => println!("no longer needed"),
+//!     Err(error) => return Err(error),
+//! }
+//! # Ok::<(), abide::Error>(())
+//! ```
+//!
+//! # Threads and blocking
+//!
+//! A call blocks the thread that makes it and nothing else. Connections belong to the [`Client`]
+//! and are shared by all threads; a background thread of its own, with a tokio runtime that never
+//! shows, moves the bytes. Decoding, readers and listeners of yours run on the
+//! calling thread. A call may be made from anywhere: inside an async runtime's thread (it blocks
+//! that thread, as any blocking code does), inside `Drop`, inside a listener or reader of another
+//! call. The first call starts the background thread; dropping the last clone of a client ends it
+//! without waiting. After `fork`, make a new client in the child.
+//!
+//! # Cancelling and time
+//!
+//! [`Feedback::cancel`] ends a call at once, wherever it is: in the queue, looking up the name,
+//! connecting, sending, waiting, receiving. The exchange is then really over: the connection is
+//! closed or the HTTP/2 stream reset. [`Timeouts`] has a budget for each of these phases and a
+//! deadline for the whole call; an error names the [`Phase`] and the [`Budget`].
+//!
+//! # Connections
+//!
+//! HTTP/1.1 and, over TLS by ALPN, HTTP/2. The number of connections is bounded per origin and in
+//! total ([`Limits`]); calls beyond that wait in a fair queue. A kept connection that turns out to
+//! be dead before a reply began is replaced and the request sent again, if that is safe: it was
+//! never sent, or its method is idempotent (or it has an `Idempotency-Key`) and its body can be
+//! repeated. A `POST` is never sent twice.
+//!
+//! # Errors
+//!
+//! One [`Error`], with an [`ErrorKind`] fixed when it is made. A status of 400 and above is a
+//! reply; [`Reply::error_for_status`] makes it an error. Errors show URLs without user information
+//! and query, and never a secret.
+//!
+//! # What is not there yet
+//!
+//! Redirects are delivered, not followed; content codings are not asked for and delivered as they
+//! come; there are no cookies, proxies or cache yet, and credentials are the `Authorization` header
+//! or the URL's user information (Basic).
+//!
+//! # Features
+//!
+//! | feature | default | what |
+//! |---|---|---|
+//! | `tls` | yes | `https`, by rustls with the platform's roots |
+//! | `http2` | yes | HTTP/2 where a server offers it |
+//! | `charset` | yes | [`Reply::text`] in encodings other than UTF-8 |
+//! | `json` | yes | `RequestBuilder::json`, `Reply::json` |
+//!
+//! # Logging
+//!
+//! Events of `tracing`, all of level `debug`: decisions such as connecting, answering, trying
+//! again. No header, query or body is ever logged.
+//!
+//! # Stability
+//!
+//! Until 1.0 a minor version may change the API; the changelog says how. The public API names
+//! `std`, `http`, `bytes`, `url`, serde's traits, and `tokio_util`'s `CancellationToken` in one
+//! `From`. The oldest supported Rust is 1.88.
+
+mod body;
+#[cfg(feature = "tls")]
+mod certificates;
+#[cfg(feature = "charset")]
+mod charset;
+#[cfg(not(feature = "charset"))]
+#[path = "charset_utf8.rs"]
+mod charset;
+mod config;
+mod content_disposition;
+mod context;
+mod environment;
+mod error;
+mod feedback;
+mod files;
+mod limits;
+mod moment;
+mod origin;
+mod phase;
+mod reply;
+mod request;
+mod resolve;
+mod threads;
+mod timings;
+mod traffic;
+mod watch;
+
+pub mod guide;
+
+mod call;
+mod client;
+mod policy;
+mod runtime;
+mod transport;
+
+pub use bytes::Bytes;
+pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
+pub use url::Url;
+
+#[cfg(feature = "tls")]
+pub use crate::certificates::{Certificate, Identity};
+pub use crate::{
+    body::Body,
+    client::{
+        BlockingRequest, CallOptions, Client, ClientBuilder, ErrorCode, IntoUrl, NetworkRequest,
+        OpenReply, RequestBuilder, client, get, post,
+    },
+    config::Driving,
+    error::{Error, ErrorKind, Result},
+    feedback::{Feedback, Progress},
+    limits::{Limits, Timeouts},
+    phase::{Budget, Phase},
+    reply::Reply,
+    resolve::Resolve,
+    runtime::Stats,
+    timings::Timings,
+};

@@ -1,0 +1,217 @@
+//! Every limit in time and size, with its default.
+
+use std::time::Duration;
+
+use crate::phase::Budget;
+
+/// The time budgets of a call; each is separate and can be switched off with `None`.
+///
+/// | budget | default | covers |
+/// |---|---|---|
+/// | `queue` | 30 s | waiting for a connection while all places are taken |
+/// | `resolve` | 10 s | looking up the host's name |
+/// | `connect` | 10 s | opening a TCP connection, all addresses of the name together |
+/// | `tls` | 10 s | the TLS handshake |
+/// | `first_byte` | 60 s | from the last byte sent to the head of the reply |
+/// | `idle` | 60 s | between two bytes, while sending or receiving |
+/// | `total` | off | the whole call, retries and body included: a deadline |
+///
+/// An error that says `timed out` names the budget that ran out, see
+/// [`Error::budget`](crate::Error::budget).
+///
+/// ```
+/// use std::time::Duration;
+/// let timeouts = abide::Timeouts::default().total(Duration::from_secs(5)).first_byte(None);
+/// let client = abide::Client::builder().timeouts(timeouts).build()?;
+/// # Ok::<(), abide::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    pub(crate) queue: Option<Duration>,
+    pub(crate) resolve: Option<Duration>,
+    pub(crate) connect: Option<Duration>,
+    pub(crate) tls: Option<Duration>,
+    pub(crate) first_byte: Option<Duration>,
+    pub(crate) idle: Option<Duration>,
+    pub(crate) total: Option<Duration>,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            queue: Some(Duration::from_secs(30)),
+            resolve: Some(Duration::from_secs(10)),
+            connect: Some(Duration::from_secs(10)),
+            tls: Some(Duration::from_secs(10)),
+            first_byte: Some(Duration::from_secs(60)),
+            idle: Some(Duration::from_secs(60)),
+            total: None,
+        }
+    }
+}
+
+impl Timeouts {
+    /// No budget at all: only cancelling ends a call that gets no answer.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self {
+            queue: None,
+            resolve: None,
+            connect: None,
+            tls: None,
+            first_byte: None,
+            idle: None,
+            total: None,
+        }
+    }
+
+    /// Sets the longest wait for a connection; `None` switches it off.
+    #[must_use]
+    pub fn queue(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.queue = limit.into();
+        self
+    }
+
+    /// Sets the longest look-up of a name; `None` switches it off.
+    #[must_use]
+    pub fn resolve(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.resolve = limit.into();
+        self
+    }
+
+    /// Sets the time for connecting, all addresses together; `None` switches it off.
+    #[must_use]
+    pub fn connect(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.connect = limit.into();
+        self
+    }
+
+    /// Sets the time for the TLS handshake; `None` switches it off.
+    #[must_use]
+    pub fn tls(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.tls = limit.into();
+        self
+    }
+
+    /// Sets the time from the last byte sent to the reply's head; `None` switches it off.
+    #[must_use]
+    pub fn first_byte(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.first_byte = limit.into();
+        self
+    }
+
+    /// Sets the longest silence while sending or receiving; `None` switches it off.
+    #[must_use]
+    pub fn idle(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.idle = limit.into();
+        self
+    }
+
+    /// Sets the deadline of the whole call, body included; `None` switches it off.
+    #[must_use]
+    pub fn total(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.total = limit.into();
+        self
+    }
+
+    /// The shortest budget of any phase.
+    pub(crate) fn shortest(&self) -> Option<Duration> {
+        let Self { queue, resolve, connect, tls, first_byte, idle, total: _ } = *self;
+        [queue, resolve, connect, tls, first_byte, idle].into_iter().flatten().min()
+    }
+
+    pub(crate) const fn of(&self, budget: Budget) -> Option<Duration> {
+        match budget {
+            Budget::Queue => self.queue,
+            Budget::Resolve => self.resolve,
+            Budget::Connect => self.connect,
+            Budget::Tls => self.tls,
+            Budget::FirstByte => self.first_byte,
+            Budget::Idle => self.idle,
+            Budget::Total => self.total,
+        }
+    }
+}
+
+/// The limits in number and size, client-wide.
+///
+/// | limit | default | why |
+/// |---|---|---|
+/// | `places_per_route` | 64 | connections to one HTTP/1 origin, idle ones included |
+/// | `http2_connections_per_route` | 8 | each carries many calls at once |
+/// | `places_total` | 256 | connections of the client, well below common limits of open files |
+/// | `header_bytes` | 256 KiB | head of a reply; also what informational (1xx) replies may take while it is awaited |
+/// | `header_count` | 256 | header lines of a reply |
+/// | `body_bytes` | 1 GiB | body that `send()` keeps in memory; streamed replies have no limit |
+///
+/// ```
+/// let limits = abide::Limits::default().places_per_route(8).body_bytes(16 << 20);
+/// let client = abide::Client::builder().limits(limits).build()?;
+/// # Ok::<(), abide::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    pub(crate) places_per_route: usize,
+    pub(crate) http2_connections_per_route: usize,
+    pub(crate) places_total: usize,
+    pub(crate) header_bytes: usize,
+    pub(crate) header_count: usize,
+    pub(crate) body_bytes: Option<u64>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            places_per_route: 64,
+            http2_connections_per_route: 8,
+            places_total: 256,
+            header_bytes: 256 << 10,
+            header_count: 256,
+            body_bytes: Some(1 << 30),
+        }
+    }
+}
+
+impl Limits {
+    /// Sets the most connections to one origin that speaks HTTP/1; at least 1.
+    #[must_use]
+    pub fn places_per_route(mut self, places: usize) -> Self {
+        self.places_per_route = places.max(1);
+        self
+    }
+
+    /// Sets the most connections to one origin that speaks HTTP/2; at least 1.
+    #[must_use]
+    pub fn http2_connections_per_route(mut self, connections: usize) -> Self {
+        self.http2_connections_per_route = connections.max(1);
+        self
+    }
+
+    /// Sets the most connections of the client; at least 1.
+    #[must_use]
+    pub fn places_total(mut self, places: usize) -> Self {
+        self.places_total = places.max(1);
+        self
+    }
+
+    /// Sets the largest head of a reply in bytes; at least 8 KiB.
+    #[must_use]
+    pub fn header_bytes(mut self, bytes: usize) -> Self {
+        self.header_bytes = bytes.max(8 << 10);
+        self
+    }
+
+    /// Sets the most header lines of a reply.
+    #[must_use]
+    pub const fn header_count(mut self, count: usize) -> Self {
+        self.header_count = count;
+        self
+    }
+
+    /// Sets the largest body that `send()` keeps in memory; `None` switches it off.
+    #[must_use]
+    pub fn body_bytes(mut self, bytes: impl Into<Option<u64>>) -> Self {
+        self.body_bytes = bytes.into();
+        self
+    }
+}

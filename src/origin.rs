@@ -1,0 +1,148 @@
+//! Whom one talks to: scheme, host and port, and how URLs are shown.
+
+use std::{fmt, net::IpAddr, sync::Arc};
+
+use http::{HeaderValue, uri::Authority};
+use url::{Host, Url};
+
+use crate::error::{Error, Result};
+
+/// Scheme, host and port of a URL (RFC 6454).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Origin {
+    pub(crate) secure: bool,
+    pub(crate) host: Box<str>,
+    pub(crate) port: u16,
+}
+
+/// Where one dials: for now the origin alone.
+///
+/// Proxy and TLS identity of a call belong here once calls can choose them, so that connections
+/// are never shared across them.
+pub(crate) type Route = Arc<Origin>;
+
+impl Origin {
+    pub(crate) fn of(url: &Url) -> Result<Self> {
+        let secure = match url.scheme() {
+            "http" => false,
+            "https" => true,
+            other => {
+                return Err(Error::invalid(format!(
+                    "the scheme `{other}` is unknown; use http or https"
+                )));
+            }
+        };
+        let host = url.host_str().filter(|host| !host.is_empty());
+        let host = host.ok_or_else(|| Error::invalid("the URL names no host"))?;
+        let port = url.port_or_known_default().unwrap_or(if secure { 443 } else { 80 });
+        Ok(Self { secure, host: host.into(), port })
+    }
+
+    pub(crate) const fn scheme(&self) -> &'static str {
+        if self.secure { "https" } else { "http" }
+    }
+
+    /// The host as an address, if it is written as one.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        match Host::parse(&self.host).ok()? {
+            Host::Ipv4(address) => Some(address.into()),
+            Host::Ipv6(address) => Some(address.into()),
+            Host::Domain(_) => None,
+        }
+    }
+
+    /// Host and port as the `Host` header and `:authority` want them: no default port.
+    pub(crate) fn authority(&self) -> Result<(Authority, HeaderValue)> {
+        let default = if self.secure { 443 } else { 80 };
+        let text = if self.port == default {
+            self.host.to_string()
+        } else {
+            format!("{}:{}", self.host, self.port)
+        };
+        let invalid = || Error::invalid("the URL's host cannot be sent in a request");
+        let bytes = bytes::Bytes::from(text);
+        let header =
+            HeaderValue::from_maybe_shared(bytes.clone()).map_err(|e| invalid().because(e))?;
+        let authority = Authority::from_maybe_shared(bytes).map_err(|e| invalid().because(e))?;
+        Ok((authority, header))
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}:{}", self.scheme(), self.host, self.port)
+    }
+}
+
+/// The URL without user information, query and fragment.
+pub(crate) fn redacted(url: &Url) -> String {
+    let mut shown = format!("{}://", url.scheme());
+    if url.cannot_be_a_base() {
+        shown.truncate(url.scheme().len() + 1);
+        return shown + "...";
+    }
+    shown.push_str(url.host_str().unwrap_or_default());
+    if let Some(port) = url.port() {
+        shown.push_str(&format!(":{port}"));
+    }
+    shown.push_str(url.path());
+    shown
+}
+
+/// What can be shown of text that is not a URL: nothing that might be a password or a query.
+pub(crate) fn redacted_text(text: &str) -> String {
+    const SHOWN_MAX: usize = 200;
+    let before_query = text.split(['?', '#']).next().unwrap_or_default();
+    let after_scheme = before_query.find("://").map_or(0, |at| at + 3);
+    let hidden_user = text[before_query.len()..].contains('@');
+    let mut shown = match before_query.rfind('@') {
+        _ if hidden_user => format!("{}...", &before_query[..after_scheme]),
+        Some(at) if at >= after_scheme => {
+            format!("{}...{}", &before_query[..after_scheme], &before_query[at..])
+        }
+        Some(_) => "...".to_owned(),
+        None => before_query.to_owned(),
+    };
+    if let Some((cut, _)) = shown.char_indices().nth(SHOWN_MAX) {
+        shown.truncate(cut);
+        shown.push_str("...");
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_text(input: &str, expected: &str) {
+        assert_eq!(redacted_text(input), expected);
+    }
+
+    #[test]
+    fn text_that_is_no_url_is_shown_without_secrets() {
+        check_text("not a url", "not a url");
+        check_text("http://host:99999/a?key=1", "http://host:99999/a");
+        check_text("http://user:word@host:99999/", "http://...@host:99999/");
+        check_text("http://user:wo?rd@host/", "http://...");
+        check_text("http://user:wo#rd@host/", "http://...");
+        check_text("user:word@", "...@");
+        check_text("", "");
+    }
+
+    #[test]
+    fn a_url_is_shown_without_user_query_and_fragment() {
+        let url = Url::parse("https://user:word@host:8443/a/b?key=1#top").expect("a URL");
+        assert_eq!(redacted(&url), "https://host:8443/a/b");
+        let url = Url::parse("mailto:someone@example.org").expect("a URL");
+        assert_eq!(redacted(&url), "mailto:...");
+    }
+
+    #[test]
+    fn the_default_port_is_not_part_of_the_authority() {
+        let origin = Origin::of(&Url::parse("https://[::1]:443/").expect("a URL")).expect("origin");
+        assert_eq!(origin.authority().expect("authority").1, "[::1]");
+        let origin = Origin::of(&Url::parse("http://host:443/").expect("a URL")).expect("origin");
+        assert_eq!(origin.authority().expect("authority").1, "host:443");
+    }
+}

@@ -1,0 +1,5 @@
+//! Pure rules: they get everything as arguments and return what to do.
+//!
+//! No clock, no network, no thread; `now` is an argument where it matters.
+
+pub(crate) mod retry;

@@ -1,0 +1,29 @@
+//! What the user asked for, complete and valid.
+
+use http::{HeaderMap, Method};
+use url::Url;
+
+use crate::{body::Content, feedback::Feedback, limits::Timeouts, origin};
+
+/// One call as the builder made it.
+pub(crate) struct Request<'b> {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) content: Content<'b>,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) feedback: Option<Feedback>,
+}
+
+impl Request<'_> {
+    /// The same request with other content, which may borrow from somewhere else.
+    pub(crate) fn with_content<'c>(self, content: Content<'c>) -> Request<'c> {
+        let Self { method, url, headers, content: _, timeouts, feedback } = self;
+        Request { method, url, headers, content, timeouts, feedback }
+    }
+
+    /// Method and URL as errors show them.
+    pub(crate) fn shown(&self) -> String {
+        format!("{} {}", self.method, origin::redacted(&self.url))
+    }
+}

@@ -1,0 +1,69 @@
+//! What went over one connection so far.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::moment::Moment;
+
+/// Counters of one connection's plain-text bytes, written by its lane, read by anyone.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    received: AtomicU64,
+    sent: AtomicU64,
+    last_sent: AtomicU64,
+    write_failed: AtomicBool,
+    /// Up to which position may be received at present; 0 for no bound.
+    allowed: AtomicU64,
+    /// One more than had been received when the connection became suspect; 0 if it never did.
+    suspect_at: AtomicU64,
+}
+
+impl Traffic {
+    /// Bounds what may come before the exchange gets further.
+    pub(crate) fn allow(&self, bytes: u64) {
+        self.allowed.store(self.received().saturating_add(bytes), Ordering::Relaxed);
+    }
+
+    /// Whether more came than was allowed.
+    pub(crate) fn is_excessive(&self) -> bool {
+        let allowed = self.allowed.load(Ordering::Relaxed);
+        allowed > 0 && self.received() > allowed
+    }
+
+    /// A call has timed out: no other call should begin here until a byte comes.
+    pub(crate) fn suspect(&self) {
+        self.suspect_at.store(self.received() + 1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_suspect(&self) -> bool {
+        self.suspect_at.load(Ordering::Relaxed) == self.received() + 1
+    }
+
+    pub(crate) fn add_received(&self, bytes: usize) {
+        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_sent(&self, bytes: usize) {
+        self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.last_sent.store(Moment::now().nanos(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn note_write_failure(&self) {
+        self.write_failed.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn write_failed(&self) -> bool {
+        self.write_failed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn last_sent(&self) -> Moment {
+        Moment::from_nanos(self.last_sent.load(Ordering::Relaxed))
+    }
+}

@@ -1,0 +1,286 @@
+//! What crosses between a caller and a lane: jobs one way, answers the other, chunks both ways.
+//!
+//! A job goes straight to the connection that will carry it, so one wake-up starts an exchange;
+//! the answer comes back through a oneshot. Dropping either end is an answer too: a dropped job
+//! was never sent, a dropped answer cancels the exchange.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, Uri, Version};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{connection::Facts, pipe};
+use crate::{
+    error::{Error, ErrorKind},
+    limits::Timeouts,
+    origin::Route,
+    watch::Watch,
+};
+
+/// One exchange to be made.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) order: Order,
+    answer: Answerer,
+}
+
+/// What an exchange needs to know.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) route: Route,
+    pub(crate) head: Head,
+    pub(crate) upload: Upload,
+    pub(crate) want: Want,
+    pub(crate) watch: Arc<Watch>,
+    /// For the dial, should one be needed.
+    pub(crate) timeouts: Timeouts,
+    /// 1 for the first attempt of a call.
+    pub(crate) attempt: u32,
+    /// Whether no idle connection may carry it, because one has just turned out to be dead.
+    pub(crate) fresh: bool,
+    /// Whether the lane must look at the feedback itself, because the caller may be busy.
+    pub(crate) lane_watches: bool,
+}
+
+/// The head of a request: the URI is absolute, the first header is `Host`.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+}
+
+#[derive(Debug)]
+pub(crate) enum Upload {
+    Empty,
+    Bytes(Bytes),
+    Pipe { length: Option<u64>, chunks: pipe::Receiver },
+}
+
+/// How the body of the reply is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Want {
+    /// All of it at once, if it is not larger than this.
+    Whole { bytes_max: Option<u64> },
+    /// Piece by piece.
+    Stream,
+}
+
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) version: Version,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: AnswerBody,
+    pub(crate) facts: Arc<Facts>,
+    pub(crate) reused: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum AnswerBody {
+    Whole { bytes: Bytes, trailers: HeaderMap },
+    Stream(pipe::Receiver),
+}
+
+/// A failed exchange and what a retry must know of it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    pub(crate) sent: Sent,
+    /// Whether the connection had carried another exchange before.
+    pub(crate) reused: bool,
+    /// Whether the reply had begun.
+    pub(crate) answered: bool,
+}
+
+/// How much of a request can have reached the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// Nothing that the server acted upon, for certain.
+    Nothing,
+    /// Some or all of it, perhaps.
+    Perhaps,
+}
+
+pub(crate) type Outcome = Result<Answer, Failure>;
+
+impl Failure {
+    /// No connection could be had.
+    pub(crate) fn unconnected(error: Error) -> Self {
+        Self { error, sent: Sent::Nothing, reused: false, answered: false }
+    }
+}
+
+/// Makes a job and the end on which its answer comes.
+pub(crate) fn job(order: Order) -> (Job, Pending) {
+    let (sender, receiver) = oneshot::channel();
+    let answer = Answerer { sender: Some(sender), started: false };
+    (Job { order, answer }, Pending { receiver, answered: false })
+}
+
+impl Job {
+    /// Whether nobody waits for the answer any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.answer.sender.as_ref().is_none_or(oneshot::Sender::is_closed)
+    }
+
+    /// Takes the job in hand: from here on a dropped answerer means that it failed half-way.
+    pub(crate) fn start(mut self) -> (Order, Answerer) {
+        self.answer.started = true;
+        (self.order, self.answer)
+    }
+
+    /// Ends a job that no connection could be found for.
+    pub(crate) fn refuse(mut self, error: Error) {
+        self.answer.send(Err(Failure::unconnected(error)));
+    }
+}
+
+/// The end of a job that answers it, exactly once, at the latest when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Answerer {
+    sender: Option<oneshot::Sender<Outcome>>,
+    started: bool,
+}
+
+impl Answerer {
+    pub(crate) fn send(&mut self, outcome: Outcome) {
+        if let Some(sender) = self.sender.take() {
+            // The caller may have gone; then nobody wants the answer.
+            let _ = sender.send(outcome);
+        }
+    }
+
+    /// Ready when the caller has gone; never after the answer was sent.
+    pub(crate) fn poll_abandoned(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.sender.as_mut().map_or(Poll::Pending, |sender| sender.poll_closed(cx))
+    }
+}
+
+impl Drop for Answerer {
+    fn drop(&mut self) {
+        // Started and dropped is a panic or an end of the lane: the closed channel says so.
+        if !self.started {
+            let error = Error::new(
+                ErrorKind::Protocol,
+                "the connection was closed before the request was sent",
+            );
+            let failure = Failure { reused: true, ..Failure::unconnected(error) };
+            self.send(Err(failure));
+        }
+    }
+}
+
+/// The caller's end of a job; dropping it cancels the exchange.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    receiver: oneshot::Receiver<Outcome>,
+    answered: bool,
+}
+
+impl Pending {
+    pub(crate) fn is_answered(&self) -> bool {
+        self.answered
+    }
+}
+
+impl Future for Pending {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let polled = Pin::new(&mut self.receiver).poll(cx);
+        self.answered = polled.is_ready();
+        polled.map(|received| {
+            received.unwrap_or_else(|_| {
+                Err(Failure { sent: Sent::Perhaps, ..Failure::unconnected(Error::no_answer()) })
+            })
+        })
+    }
+}
+
+/// Where a connection takes its jobs from.
+pub(crate) fn mailbox() -> (Mailbox, Jobs) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    (Mailbox(sender), Jobs(receiver))
+}
+
+/// The pool's end.
+#[derive(Clone, Debug)]
+pub(crate) struct Mailbox(mpsc::UnboundedSender<Option<Box<Job>>>);
+
+impl Mailbox {
+    /// Hands the job over, or back if the connection has ended.
+    pub(crate) fn send(&self, job: Box<Job>) -> Result<(), Box<Job>> {
+        match self.0.send(Some(job)) {
+            Ok(()) => Ok(()),
+            Err(mpsc::error::SendError(Some(job))) => Err(job),
+            Err(mpsc::error::SendError(None)) => Ok(()),
+        }
+    }
+
+    /// Tells the connection to close.
+    pub(crate) fn close(&self) {
+        // A connection that has ended already needs no telling.
+        let _ = self.0.send(None);
+    }
+}
+
+/// The connection's end.
+#[derive(Debug)]
+pub(crate) struct Jobs(mpsc::UnboundedReceiver<Option<Box<Job>>>);
+
+impl Jobs {
+    /// The next job; `None` when the connection shall close.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Box<Job>>> {
+        self.0.poll_recv(cx).map(Option::flatten)
+    }
+}
+
+/// Those who wait for one value that each of them gets.
+#[derive(Debug)]
+pub(crate) struct Answers<T>(Vec<oneshot::Sender<T>>);
+
+impl<T> Default for Answers<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Clone> Answers<T> {
+    pub(crate) fn add(&mut self) -> Awaited<T> {
+        let (sender, receiver) = oneshot::channel();
+        self.0.retain(|sender| !sender.is_closed());
+        self.0.push(sender);
+        Awaited(receiver)
+    }
+
+    /// Whether anybody still waits.
+    pub(crate) fn are_wanted(&self) -> bool {
+        self.0.iter().any(|sender| !sender.is_closed())
+    }
+
+    pub(crate) fn send(self, value: &T) {
+        for sender in self.0 {
+            // Who does not wait any more needs no answer.
+            let _ = sender.send(value.clone());
+        }
+    }
+}
+
+/// Ready with the value, or with `None` if there will be none.
+#[derive(Debug)]
+pub(crate) struct Awaited<T>(oneshot::Receiver<T>);
+
+impl<T> Future for Awaited<T> {
+    type Output = Option<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        Pin::new(&mut self.0).poll(cx).map(Result::ok)
+    }
+}

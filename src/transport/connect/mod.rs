@@ -1,0 +1,124 @@
+//! Opening connections: names, TCP, TLS, each within its budget.
+//!
+//! `connect` below is the order of steps; `dns.rs` looks names up on threads of its own, `tcp.rs`
+//! races the addresses, `tls.rs` is the only file that knows rustls.
+
+mod dns;
+#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "nothing is secure then"))]
+mod stream;
+mod tcp;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
+mod tls;
+
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{net::TcpStream, time::timeout};
+
+pub(crate) use self::tls::{OFFERS_ALPN, is_tls_failure};
+use self::{dns::Resolver, stream::Stream, tls::Tls};
+use super::{connection::Facts, pool::Dial};
+use crate::{
+    config::Config,
+    error::{Error, ErrorKind, Result},
+    limits::Limits,
+    origin::Origin,
+    phase::{Budget, Phase},
+    traffic::Traffic,
+};
+
+/// Opens connections for one client.
+#[derive(Debug)]
+pub(crate) struct Connector {
+    resolver: Arc<Resolver>,
+    tls: Tls,
+    limits: Limits,
+    idle_timeout: Option<Duration>,
+}
+
+/// An open connection that has not been spoken on.
+pub(super) struct Connected {
+    pub(super) stream: Stream,
+    pub(super) facts: Arc<Facts>,
+    pub(super) speaks_http2: bool,
+}
+
+impl Connector {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            resolver: Resolver::new(Arc::clone(&config.resolver)),
+            tls: Tls::new(&config.tls),
+            limits: config.limits,
+            idle_timeout: config.idle_timeout,
+        }
+    }
+
+    /// Gets ready what a dial needs and what may block: the roots of trust, once.
+    pub(crate) fn prepare(&self, origin: &Origin) -> Result<()> {
+        if origin.secure { self.tls.prepare() } else { Ok(()) }
+    }
+
+    pub(super) const fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    pub(super) const fn idle_timeout(&self) -> Option<Duration> {
+        self.idle_timeout
+    }
+
+    /// Resolves, connects, and speaks TLS if the route is secure.
+    pub(super) async fn connect(&self, dial: &Dial) -> Result<Connected> {
+        let (origin, timeouts) = (dial.route(), dial.timeouts());
+        let mut last = Phase::Queue;
+        let mut enter = |phase| {
+            dial.watch().advance(last, phase);
+            last = phase;
+        };
+        enter(Phase::Resolve);
+        let look_up = self.resolver.look_up(origin);
+        let addresses = within(look_up, Phase::Resolve, Budget::Resolve, timeouts.resolve).await?;
+        let addresses = addresses.iter().map(|ip| SocketAddr::new(*ip, origin.port)).collect();
+        enter(Phase::Connect);
+        let tcp = tcp::connect(addresses, origin);
+        let tcp = within(tcp, Phase::Connect, Budget::Connect, timeouts.connect).await?;
+        let traffic = Arc::new(Traffic::default());
+        let facts = Arc::new(Facts {
+            remote_addr: tcp.peer_addr().ok(),
+            local_addr: tcp.local_addr().ok(),
+            traffic,
+        });
+        if !origin.secure {
+            return Ok(Connected { stream: Stream::Plain(tcp), facts, speaks_http2: false });
+        }
+        enter(Phase::Tls);
+        let (stream, speaks_http2) = self.secure(tcp, dial).await?;
+        Ok(Connected { stream, facts, speaks_http2 })
+    }
+
+    async fn secure(&self, tcp: TcpStream, dial: &Dial) -> Result<(Stream, bool)> {
+        let handshake = self.tls.connect(tcp, dial.route());
+        within(handshake, Phase::Tls, Budget::Tls, dial.timeouts().tls).await
+    }
+}
+
+/// Runs one step of a dial within its budget.
+async fn within<T>(
+    step: impl Future<Output = Result<T>>,
+    phase: Phase,
+    budget: Budget,
+    limit: Option<Duration>,
+) -> Result<T> {
+    match limit {
+        None => step.await,
+        Some(limit) => match timeout(limit, step).await {
+            Ok(done) => done,
+            Err(_) => Err(Error::timed_out(phase, budget, limit)),
+        },
+    }
+}
+
+fn failed(kind: ErrorKind, phase: Phase, message: String) -> Error {
+    Error::new(kind, message).in_phase(phase)
+}

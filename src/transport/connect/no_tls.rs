@@ -1,0 +1,43 @@
+//! Stands in for TLS in a build without it.
+
+use tokio::net::TcpStream;
+
+use super::stream::Stream;
+use crate::{
+    config::TlsOptions,
+    error::{Error, Result},
+    origin::Origin,
+};
+
+pub(crate) type TlsStream = TcpStream;
+
+/// Whether the protocol above TLS is negotiated.
+pub(crate) const OFFERS_ALPN: bool = false;
+
+/// Whether TLS itself failed.
+pub(crate) const fn is_tls_failure(_: &std::io::Error) -> bool {
+    false
+}
+
+#[derive(Debug)]
+pub(crate) struct Tls;
+
+impl Tls {
+    pub(super) const fn new(_: &TlsOptions) -> Self {
+        Self
+    }
+
+    #[expect(clippy::unused_self, reason = "the same API as with the feature")]
+    pub(super) fn prepare(&self) -> Result<()> {
+        Err(unsupported())
+    }
+
+    #[expect(clippy::unused_async, reason = "the same API as with the feature")]
+    pub(super) async fn connect(&self, _: TcpStream, _: &Origin) -> Result<(Stream, bool)> {
+        Err(unsupported())
+    }
+}
+
+fn unsupported() -> Error {
+    Error::invalid("this build of abide does not speak https; enable its feature `tls`")
+}

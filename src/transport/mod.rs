@@ -1,0 +1,72 @@
+//! Connections: opened, pooled, spoken on. It knows no rule of HTTP above one exchange.
+//!
+//! `pool/` decides who gets which connection, `connect/` opens them, `wire/` speaks on them, and
+//! `bridge.rs` is what crosses between callers and lanes. Redirects, credentials, cookies and the
+//! cache are never here.
+
+pub(crate) mod bridge;
+pub(crate) mod connect;
+pub(crate) mod connection;
+pub(crate) mod pipe;
+pub(crate) mod pool;
+mod watched;
+mod wire;
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use tokio::time::timeout;
+
+use self::{
+    connect::{Connected, Connector},
+    pool::Dial,
+    watched::Watched,
+    wire::Setup,
+};
+use crate::{
+    config::Config,
+    error::{Error, ErrorKind, Result},
+    traffic::Traffic,
+};
+
+/// Whether secure routes may turn out to speak HTTP/2.
+pub(crate) const fn learns_http2(config: &Config) -> bool {
+    wire::http2::SUPPORTED && connect::OFFERS_ALPN && !config.tls.http1_only
+}
+
+/// Opens a connection and serves it until it ends; the life of one place, on one lane.
+pub(crate) async fn establish(mut dial: Dial, connector: Arc<Connector>) {
+    let Connected { stream, facts, speaks_http2 } = match while_wanted(&dial, &connector).await {
+        Ok(connected) => connected,
+        Err(error) => return dial.fail(error),
+    };
+    let Some(place) = dial.take_place() else { return };
+    let setup = Setup {
+        facts: Arc::clone(&facts),
+        limits: connector.limits(),
+        idle_timeout: connector.idle_timeout(),
+    };
+    let traffic: Arc<Traffic> = Arc::clone(&facts.traffic);
+    let io = Watched::new(stream, traffic, place);
+    tracing::debug!(route = %dial.route(), speaks_http2, "connected");
+    if speaks_http2 {
+        wire::http2::run(io, dial, setup).await;
+    } else {
+        wire::http1::run(io, dial, setup).await;
+    }
+}
+
+/// Connects, but not for ever if the calls that waited for it had no budgets and have gone.
+async fn while_wanted(dial: &Dial, connector: &Connector) -> Result<Connected> {
+    let mut connecting = pin!(connector.connect(dial));
+    loop {
+        match timeout(UNWANTED_AFTER, connecting.as_mut()).await {
+            Ok(connected) => return connected,
+            Err(_) if dial.is_wanted() => {}
+            Err(_) => {
+                return Err(Error::new(ErrorKind::Connect, "nobody waits for the connection"));
+            }
+        }
+    }
+}
+
+const UNWANTED_AFTER: Duration = Duration::from_secs(10);

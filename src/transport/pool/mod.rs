@@ -1,0 +1,175 @@
+//! The client-wide pool: places, leases, the queue, and who holds what.
+//!
+//! Asked on the caller's thread before it is known which connection will do the work. A place is
+//! the right to have a connection, from before its dial until its socket is closed. A job either
+//! goes straight to a connection that is free or waits in its route's queue, first come first
+//! served; a connection that becomes free takes the next job itself, on its lane.
+//!
+//! One mutex guards the books (`state.rs`, the file to read first). It is held for a few moves
+//! only: never across an await, a wake-up, a send or a drop of a job.
+
+#[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "what only HTTP/2 shares"))]
+mod place;
+mod route;
+mod state;
+mod stats;
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+pub use self::stats::Stats;
+pub(crate) use self::{
+    place::{Dial, Member, Place},
+    state::Next,
+};
+use self::{
+    route::Idle,
+    state::{Effect, Effects, Placement, State},
+};
+use super::bridge::{self, Mailbox, Order, Pending};
+use crate::{
+    error::{Error, ErrorKind},
+    limits::Limits,
+    moment::Moment,
+    origin::Route,
+};
+
+/// Starts a dial on some lane.
+type Starter = Box<dyn Fn(Dial) + Send + Sync>;
+
+pub(crate) struct Pool {
+    state: Mutex<State>,
+    starter: OnceLock<Starter>,
+}
+
+impl Pool {
+    /// `learns` says whether secure routes may turn out to speak HTTP/2.
+    pub(crate) fn new(limits: Limits, learns: bool) -> Arc<Self> {
+        let state = Mutex::new(State::new(limits, learns));
+        Arc::new(Self { state, starter: OnceLock::new() })
+    }
+
+    /// Says how dials are started; once, before the first job.
+    pub(crate) fn start_dials_with(&self, starter: impl Fn(Dial) + Send + Sync + 'static) {
+        let _ = self.starter.set(Box::new(starter));
+    }
+
+    /// Has an exchange made by the first connection that is free for it.
+    pub(crate) fn submit(self: &Arc<Self>, order: Order) -> Ticket {
+        let (route, attempt) = (Arc::clone(&order.route), order.attempt);
+        let (job, pending) = bridge::job(order);
+        let mut job = Box::new(job);
+        let mut state = self.lock();
+        let number = state.next_ticket(attempt);
+        loop {
+            let placement = state.place(job, number);
+            drop(state);
+            match placement {
+                Placement::Run(mailbox, ready) => match mailbox.send(ready) {
+                    Ok(()) => break,
+                    // It was closed a moment ago and is off the books soon.
+                    Err(refused) => job = refused,
+                },
+                Placement::Queued(effects) => {
+                    self.carry_out(effects);
+                    break;
+                }
+                Placement::Refused(job) => {
+                    job.refuse(closed());
+                    break;
+                }
+            }
+            state = self.lock();
+        }
+        Ticket { pool: Arc::clone(self), route, number, pending }
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.lock().stats()
+    }
+
+    pub(crate) fn close_idle(&self) {
+        let idle = self.lock().drain_idle();
+        idle.iter().for_each(Mailbox::close);
+    }
+
+    /// Refuses all jobs from now on and closes the idle connections.
+    pub(crate) fn close(&self) {
+        let (waiting, idle) = {
+            let mut state = self.lock();
+            (state.close(), state.drain_idle())
+        };
+        waiting.into_iter().for_each(|waiter| waiter.job.refuse(closed()));
+        idle.iter().for_each(Mailbox::close);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The books change in steps that cannot panic half-way, so a poisoned lock is still whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn carry_out(self: &Arc<Self>, effects: Effects) {
+        for effect in effects {
+            match effect {
+                Effect::Dial(order) => {
+                    let dial = Dial::new(Arc::clone(self), order);
+                    if let Some(start) = self.starter.get() {
+                        start(dial);
+                    }
+                }
+                Effect::Close(mailbox) => mailbox.close(),
+                Effect::Run(mailbox, job) => {
+                    if let Err(refused) = mailbox.send(job) {
+                        drop(refused);
+                    }
+                }
+            }
+        }
+    }
+
+    fn place_freed(self: &Arc<Self>, route: &Route, was_told: bool) {
+        let effects = self.lock().place_freed(route, was_told);
+        self.carry_out(effects);
+    }
+
+    fn next_job(
+        self: &Arc<Self>,
+        route: &Route,
+        connection: u64,
+        mailbox: &Mailbox,
+        is_new: bool,
+    ) -> Next {
+        let idle = Idle { connection, mailbox: mailbox.clone(), since: Moment::now() };
+        let (next, effects) = self.lock().next_job(route, idle, is_new);
+        self.carry_out(effects);
+        next
+    }
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pool")
+    }
+}
+
+/// A job that was submitted: the answer to come, and the place in the queue until then.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    pool: Arc<Pool>,
+    route: Route,
+    number: u64,
+    pub(crate) pending: Pending,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if !self.pending.is_answered() {
+            let job = self.pool.lock().abandon(&self.route, self.number);
+            drop(job);
+        }
+    }
+}
+
+#[cold]
+fn closed() -> Error {
+    Error::new(ErrorKind::Internal, "the client is shutting down")
+}

@@ -1,0 +1,201 @@
+//! Places and what travels with them: they come back in `Drop`, whatever happens.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use super::{
+    Pool,
+    route::Shared,
+    state::{DialOrder, Next},
+};
+use crate::{
+    error::{Error, ErrorKind},
+    limits::Timeouts,
+    origin::Route,
+    traffic::Traffic,
+    transport::bridge::{self, Job, Jobs, Mailbox},
+    watch::Watch,
+};
+
+/// The right to have one connection to a route; lives as long as the socket.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pool: Arc<Pool>,
+    route: Route,
+    /// Whether the connection ends because the pool told it to.
+    was_told: Arc<AtomicBool>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.pool.place_freed(&self.route, self.was_told.load(Ordering::Relaxed));
+    }
+}
+
+/// A dial to be made; ends in a connection, a failure, or, if it is dropped, a failure too.
+#[derive(Debug)]
+pub(crate) struct Dial {
+    /// `None` once it has ended.
+    order: Option<DialOrder>,
+    /// `None` once a socket has it.
+    place: Option<Place>,
+    pool: Arc<Pool>,
+    route: Route,
+    watch: Arc<Watch>,
+    timeouts: Timeouts,
+    was_told: Arc<AtomicBool>,
+}
+
+impl Dial {
+    pub(super) fn new(pool: Arc<Pool>, order: DialOrder) -> Self {
+        let was_told = Arc::new(AtomicBool::new(false));
+        let place = Place {
+            pool: Arc::clone(&pool),
+            route: Arc::clone(&order.route),
+            was_told: Arc::clone(&was_told),
+        };
+        Self {
+            place: Some(place),
+            pool,
+            route: Arc::clone(&order.route),
+            watch: Arc::clone(&order.watch),
+            timeouts: order.timeouts,
+            was_told,
+            order: Some(order),
+        }
+    }
+
+    pub(crate) fn route(&self) -> &Route {
+        &self.route
+    }
+
+    /// The watch of the call that caused the dial.
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    pub(crate) fn timeouts(&self) -> &Timeouts {
+        &self.timeouts
+    }
+
+    /// Whether anybody waits for a connection to the route.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.pool.lock().is_awaited(&self.route)
+    }
+
+    /// Takes the place, to be kept beside the socket; there is one to take once.
+    pub(crate) fn take_place(&mut self) -> Option<Place> {
+        self.place.take()
+    }
+
+    /// The dial gave a connection that carries one exchange at a time.
+    pub(crate) fn into_http1(mut self) -> (Member, Jobs) {
+        let (mailbox, jobs) = bridge::mailbox();
+        let number = self.order.take().map_or(0, |order| {
+            let (number, effects) = self.pool.lock().opened_http1(&order);
+            self.pool.carry_out(effects);
+            number
+        });
+        (self.member(number, Some(mailbox)), jobs)
+    }
+
+    /// The dial gave a connection that many exchanges share.
+    pub(crate) fn into_http2(
+        mut self,
+        streams_max: usize,
+        traffic: &Arc<Traffic>,
+    ) -> (Member, Jobs) {
+        let (mailbox, jobs) = bridge::mailbox();
+        let number = self.order.take().map_or(0, |order| {
+            let shared = Shared::new(mailbox, streams_max, Arc::clone(traffic));
+            let (number, effects) = self.pool.lock().opened_http2(&order, shared);
+            self.pool.carry_out(effects);
+            number
+        });
+        (self.member(number, None), jobs)
+    }
+
+    fn member(&self, number: u64, mailbox: Option<Mailbox>) -> Member {
+        Member {
+            pool: Arc::clone(&self.pool),
+            route: Arc::clone(&self.route),
+            number,
+            mailbox,
+            was_told: Arc::clone(&self.was_told),
+        }
+    }
+
+    /// The dial failed; the call that caused it learns why, if it still waits.
+    pub(crate) fn fail(mut self, error: Error) {
+        self.end(error);
+    }
+
+    fn end(&mut self, error: Error) {
+        let Some(order) = self.order.take() else { return };
+        let (job, effects) = self.pool.lock().dial_failed(&order);
+        // The place first: whoever learns of the failure finds it free.
+        self.place = None;
+        self.pool.carry_out(effects);
+        if let Some(job) = job {
+            job.refuse(error);
+        }
+    }
+}
+
+impl Drop for Dial {
+    fn drop(&mut self) {
+        self.end(Error::new(ErrorKind::Internal, "the dial ended without a connection"));
+    }
+}
+
+/// What a connection asks of the pool.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pool: Arc<Pool>,
+    route: Route,
+    number: u64,
+    /// What the pool gets while the connection is idle; a shared one's mailbox is in its books.
+    mailbox: Option<Mailbox>,
+    was_told: Arc<AtomicBool>,
+}
+
+impl Member {
+    /// What a connection does that is free; `is_new` if it has not carried an exchange yet.
+    pub(crate) fn next_job(&self, is_new: bool) -> Next {
+        match &self.mailbox {
+            Some(mailbox) => self.pool.next_job(&self.route, self.number, mailbox, is_new),
+            None => Next::Close,
+        }
+    }
+
+    /// Ends being idle because the connection ends; false if the pool was quicker, and has sent a
+    /// job or the word to close.
+    pub(crate) fn leave_idle(&self) -> bool {
+        self.pool.lock().remove_idle(&self.route, self.number)
+    }
+
+    /// Notes that the connection ends because the pool told it to.
+    pub(crate) fn told_to_close(&self) {
+        self.was_told.store(true, Ordering::Relaxed);
+    }
+
+    /// A stream has ended; the next job for the same connection, if somebody waits.
+    pub(crate) fn stream_ended(&self, streams_max: usize) -> Option<Box<Job>> {
+        let (job, effects) = self.pool.lock().stream_ended(&self.route, self.number, streams_max);
+        self.pool.carry_out(effects);
+        job
+    }
+
+    /// The shared connection takes no more jobs.
+    pub(crate) fn leave_shared(&self) {
+        let effects = self.pool.lock().remove_shared(&self.route, self.number);
+        self.pool.carry_out(effects);
+    }
+
+    /// Takes the shared connection off the books if it has been idle for `limit`.
+    pub(crate) fn retire_if_idle(&self, limit: std::time::Duration) -> bool {
+        self.pool.lock().retire_idle_shared(&self.route, self.number, limit)
+    }
+}

@@ -1,0 +1,119 @@
+//! A stream that counts, and that survives a failed write long enough to read the answer.
+
+use std::{
+    fmt, io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::pool::Place;
+use crate::traffic::Traffic;
+
+/// Counts the plain-text bytes of a stream each way, and holds its place while it is open.
+///
+/// A server that refuses an upload answers and resets. The write then fails before the answer was
+/// read, so a write error only stops the writing: it is noted, further writes wait for ever, and
+/// reading goes on until it gives the answer, the end, or the error.
+#[derive(Debug)]
+pub(crate) struct Watched<S> {
+    stream: S,
+    traffic: Arc<Traffic>,
+    /// Given back when the socket is closed, so it comes after the stream.
+    _place: Place,
+}
+
+impl<S> Watched<S> {
+    pub(crate) const fn new(stream: S, traffic: Arc<Traffic>, place: Place) -> Self {
+        Self { stream, traffic, _place: place }
+    }
+
+    fn written(&self, result: io::Result<usize>) -> Poll<io::Result<usize>> {
+        match result {
+            Ok(bytes) => {
+                self.traffic.add_sent(bytes);
+                Poll::Ready(Ok(bytes))
+            }
+            Err(_) => {
+                self.traffic.note_write_failure();
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// The peer sends on and on without getting further: a head without end, framing without content.
+#[derive(Debug)]
+pub(super) struct Excessive;
+
+impl fmt::Display for Excessive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("too many bytes without progress")
+    }
+}
+
+impl std::error::Error for Excessive {}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.traffic.is_excessive() {
+            // Looked at before a read, so that one large read with much content in it is fine.
+            return Poll::Ready(Err(io::Error::other(Excessive)));
+        }
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        let bytes = buf.filled().len() - before;
+        if bytes > 0 {
+            self.traffic.add_received(bytes);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.traffic.write_failed() {
+            return Poll::Pending;
+        }
+        let result = ready!(Pin::new(&mut self.stream).poll_write(cx, buf));
+        self.written(result)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.traffic.write_failed() {
+            return Poll::Pending;
+        }
+        let result = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs));
+        self.written(result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.traffic.write_failed() {
+            return Poll::Pending;
+        }
+        let result = ready!(Pin::new(&mut self.stream).poll_flush(cx));
+        self.written(result.map(|()| 0)).map_ok(|_| ())
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,242 @@
+//! One exchange on one connection, whatever its protocol: head, body, and how it ends.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{HeaderMap, header, response::Parts};
+use hyper::body::{Body, Incoming};
+
+use super::{
+    classify::{self, Circumstances},
+    receive::{self, Gauge},
+};
+use crate::{
+    error::Error,
+    phase::Phase,
+    transport::{
+        bridge::{Answer, AnswerBody, Answerer, Failure, Outcome, Sent, Want},
+        connection::Facts,
+        pipe,
+    },
+    watch::Watch,
+};
+
+/// What an exchange needs besides the connection.
+pub(super) struct Exchange {
+    pub(super) answerer: Answerer,
+    pub(super) watch: Arc<Watch>,
+    pub(super) want: Want,
+    pub(super) facts: Arc<Facts>,
+    pub(super) reused: bool,
+    pub(super) lane_watches: bool,
+    /// Bytes of the connection before this exchange.
+    pub(super) sent_before: u64,
+    pub(super) received_before: u64,
+    /// Whether the bytes of the connection are all of this exchange.
+    pub(super) is_alone: bool,
+    /// Most bytes that may come before the head of the reply is complete, if it is alone.
+    pub(super) head_bytes_max: u64,
+    pub(super) is_framed_clearly: bool,
+}
+
+/// How an exchange ended; delivered after the connection is free or closed.
+pub(super) struct Parting {
+    end: End,
+    /// Whether the connection can be trusted to begin another exchange at the right place.
+    leaves_it_whole: bool,
+}
+
+enum End {
+    Answer(Answerer, Box<Outcome>),
+    Stream(pipe::Sender, Result<HeaderMap, Error>),
+    /// The caller has gone.
+    Nobody,
+}
+
+impl Parting {
+    const fn new(end: End, leaves_it_whole: bool) -> Self {
+        Self { end, leaves_it_whole }
+    }
+
+    pub(super) const fn nobody() -> Self {
+        Self::new(End::Nobody, false)
+    }
+
+    fn failure(answerer: Answerer, failure: Failure) -> Self {
+        Self::new(End::Answer(answerer, Box::new(Err(failure))), false)
+    }
+
+    pub(super) fn deliver(self) {
+        match self.end {
+            End::Answer(mut answerer, outcome) => answerer.send(*outcome),
+            End::Stream(sender, end) => sender.end(end),
+            End::Nobody => {}
+        }
+    }
+
+    pub(super) const fn leaves_it_whole(&self) -> bool {
+        self.leaves_it_whole
+    }
+}
+
+/// Moves the connection itself; a task of its own may do that instead.
+pub(super) trait Drive {
+    fn drive(&mut self, cx: &mut Context<'_>);
+}
+
+impl Exchange {
+    /// Runs the exchange to its end.
+    pub(super) async fn run(
+        mut self,
+        response: impl Future<Output = hyper::Result<http::Response<Incoming>>>,
+        connection: &mut impl Drive,
+    ) -> Parting {
+        if self.is_alone {
+            self.facts.traffic.allow(self.head_bytes_max);
+        }
+        let head = self.race(response, connection).await;
+        let (parts, body) = match head {
+            Raced::Done(Ok(response)) => response.into_parts(),
+            Raced::Done(Err(error)) => return self.failed(error),
+            Raced::Abandoned => return Parting::nobody(),
+        };
+        self.is_framed_clearly = is_framed_clearly(&parts.headers);
+        self.watch.enter(Phase::Body);
+        let length = body.size_hint().exact();
+        self.watch.expect_download(length);
+        match self.want {
+            Want::Whole { bytes_max } => self.whole(parts, body, bytes_max, connection).await,
+            Want::Stream => self.stream(parts, body, connection).await,
+        }
+    }
+
+    async fn whole(
+        mut self,
+        parts: Parts,
+        body: Incoming,
+        bytes_max: Option<u64>,
+        connection: &mut impl Drive,
+    ) -> Parting {
+        let gauge = self.gauge();
+        match self.race(receive::collect(body, bytes_max, &gauge), connection).await {
+            Raced::Done(Ok((bytes, trailers))) => {
+                self.watch.end();
+                let answer = self.answer(parts, AnswerBody::Whole { bytes, trailers });
+                let leaves_it_whole = self.is_framed_clearly;
+                let end = End::Answer(self.answerer, Box::new(Ok(answer)));
+                Parting::new(end, leaves_it_whole)
+            }
+            Raced::Done(Err(receive::Failed::Wire(error))) => self.failed(error),
+            Raced::Done(Err(receive::Failed::TooLarge(error))) => {
+                let failure = self.failure(error);
+                Parting::failure(self.answerer, failure)
+            }
+            Raced::Abandoned => Parting::nobody(),
+        }
+    }
+
+    async fn stream(
+        mut self,
+        parts: Parts,
+        body: Incoming,
+        connection: &mut impl Drive,
+    ) -> Parting {
+        let (sender, receiver) = pipe::pipe(STREAM_AHEAD_BYTES, pipe::Fill::Ahead);
+        let answer = self.answer(parts, AnswerBody::Stream(receiver));
+        self.answerer.send(Ok(answer));
+        let gauge = self.gauge();
+        let error = match self.race(receive::pump(body, &sender, &gauge), connection).await {
+            Raced::Done(Ok(trailers)) => {
+                self.watch.end();
+                let leaves_it_whole = self.is_framed_clearly;
+                return Parting::new(End::Stream(sender, Ok(trailers)), leaves_it_whole);
+            }
+            Raced::Done(Err(receive::Stopped::Wire(error))) => {
+                classify::error(error, &self.circumstances())
+            }
+            Raced::Done(Err(receive::Stopped::ReceiverGone)) => return Parting::nobody(),
+            Raced::Abandoned => Error::cancelled(Phase::Body),
+        };
+        Parting::new(End::Stream(sender, Err(error)), false)
+    }
+
+    /// Runs `work` and the connection until the work is done or nobody wants it any more.
+    async fn race<W: Future>(&mut self, work: W, connection: &mut impl Drive) -> Raced<W::Output> {
+        let mut work = pin!(work);
+        let feedback = self.watch.feedback().filter(|_| self.lane_watches).cloned();
+        let mut cancelled = pin!(feedback.as_ref().map(|feedback| feedback.token().cancelled()));
+        poll_fn(|cx| {
+            if self.answerer.poll_abandoned(cx).is_ready() || poll_some(cancelled.as_mut(), cx) {
+                return Poll::Ready(Raced::Abandoned);
+            }
+            if let Poll::Ready(output) = work.as_mut().poll(cx) {
+                return Poll::Ready(Raced::Done(output));
+            }
+            connection.drive(cx);
+            // What the connection has just received is there for the work at once.
+            work.as_mut().poll(cx).map(Raced::Done)
+        })
+        .await
+    }
+
+    fn gauge(&self) -> Gauge {
+        let traffic = self.is_alone.then(|| Arc::clone(&self.facts.traffic));
+        Gauge::new(Arc::clone(&self.watch), traffic)
+    }
+
+    fn failed(self, error: hyper::Error) -> Parting {
+        let seen = self.circumstances();
+        let sent = classify::sent(&error, &seen);
+        let failure = Failure { sent, ..self.failure(classify::error(error, &seen)) };
+        Parting::failure(self.answerer, failure)
+    }
+
+    fn failure(&self, error: Error) -> Failure {
+        let answered = self.watch.phase() == Phase::Body
+            || (self.is_alone && self.facts.traffic.received() > self.received_before);
+        Failure { error, sent: Sent::Perhaps, reused: self.reused, answered }
+    }
+
+    fn circumstances(&self) -> Circumstances {
+        let traffic = &self.facts.traffic;
+        Circumstances {
+            phase: self.watch.phase(),
+            wrote: traffic.sent() > self.sent_before,
+            write_failed: traffic.write_failed(),
+        }
+    }
+
+    fn answer(&self, parts: Parts, body: AnswerBody) -> Answer {
+        Answer {
+            status: parts.status,
+            version: parts.version,
+            headers: parts.headers,
+            body,
+            facts: Arc::clone(&self.facts),
+            reused: self.reused,
+        }
+    }
+}
+
+enum Raced<T> {
+    Done(T),
+    Abandoned,
+}
+
+fn poll_some<F: Future>(future: Pin<&mut Option<F>>, cx: &mut Context<'_>) -> bool {
+    future.as_pin_mut().is_some_and(|future| future.poll(cx).is_ready())
+}
+
+/// A reply with a length and chunks may be an attempt to smuggle another one in behind it
+/// (RFC 9112 §6.3): its chunks count, and its connection is not used again.
+fn is_framed_clearly(headers: &HeaderMap) -> bool {
+    !(headers.contains_key(header::CONTENT_LENGTH)
+        && headers.contains_key(header::TRANSFER_ENCODING))
+}
+
+/// How much of a streamed body the lane receives before the reader asks for it.
+const STREAM_AHEAD_BYTES: usize = 512 << 10;

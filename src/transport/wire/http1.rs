@@ -1,0 +1,250 @@
+//! HTTP/1.1: one exchange at a time, all in the connection's own task.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::{Request, Uri};
+use hyper::client::conn::http1::{Builder, Connection, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::{Instant, Sleep, sleep_until},
+};
+
+use super::{
+    Setup,
+    body::WireBody,
+    exchange::{Drive, Exchange, Parting},
+};
+use crate::{
+    error::{Error, ErrorKind},
+    phase::Phase,
+    transport::{
+        bridge::{Head, Job, Jobs},
+        pool::{Dial, Member, Next},
+        watched::Watched,
+    },
+};
+
+/// Serves exchanges on a connection until it ends.
+pub(crate) async fn run<S>(io: Watched<S>, dial: Dial, setup: Setup)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let mut builder = Builder::new();
+    builder.max_headers(setup.limits.header_count).max_header_size(setup.limits.header_bytes);
+    let (sender, connection) = match builder.handshake(TokioIo::new(io)).await {
+        Ok(both) => both,
+        Err(error) => {
+            let message = "the connection cannot be used for HTTP/1.1";
+            return dial.fail(Error::new(ErrorKind::Protocol, message).because(error));
+        }
+    };
+    let (member, jobs) = dial.into_http1();
+    let idle_timer = IdleTimer::new(setup.idle_timeout);
+    let driver = Driver { connection: Some(connection) };
+    let mut open = Http1 { sender, driver, member, jobs, setup, idle_timer, uses: 0 };
+    let last = open.serve().await;
+    // The socket is closed and its place free before the caller learns how it ended.
+    drop(open);
+    last.deliver();
+}
+
+struct Http1<S>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    sender: SendRequest<WireBody>,
+    driver: Driver<S>,
+    member: Member,
+    jobs: Jobs,
+    setup: Setup,
+    idle_timer: IdleTimer,
+    uses: u64,
+}
+
+impl<S> Http1<S>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    /// Takes job after job; ends with the last exchange's end if that ended the connection.
+    async fn serve(&mut self) -> Parting {
+        let mut next = self.member.next_job(true);
+        loop {
+            let job = match next {
+                Next::Job(job) => Some(job),
+                Next::Idle => self.wait_for_job().await,
+                Next::Close => None,
+            };
+            let Some(job) = job else { return Parting::nobody() };
+            if job.is_abandoned() {
+                next = self.member.next_job(self.uses == 0);
+                continue;
+            }
+            let parting = self.exchange(*job).await;
+            if !(parting.leaves_it_whole() && self.is_reusable().await) {
+                return parting;
+            }
+            next = self.member.next_job(false);
+            parting.deliver();
+        }
+    }
+
+    /// Idle: waits for a job, the server's close, or the end of patience.
+    async fn wait_for_job(&mut self) -> Option<Box<Job>> {
+        self.idle_timer.start();
+        let Self { driver, jobs, idle_timer, member, .. } = self;
+        let event = poll_fn(|cx| {
+            // First, so that a job never starts on a connection known to be closed.
+            driver.drive(cx);
+            if driver.has_ended() {
+                return Poll::Ready(Event::Ended);
+            }
+            if let Poll::Ready(job) = jobs.poll_next(cx) {
+                return Poll::Ready(job.map_or(Event::ToldToClose, Event::Job));
+            }
+            idle_timer.poll(cx).map(|()| Event::Ended)
+        });
+        match event.await {
+            Event::Job(job) => return Some(job),
+            Event::ToldToClose => member.told_to_close(),
+            Event::Ended if member.leave_idle() => {}
+            Event::Ended => match poll_fn(|cx| jobs.poll_next(cx)).await {
+                // Dropping it says that it was never sent.
+                Some(job) => drop(job),
+                None => member.told_to_close(),
+            },
+        }
+        None
+    }
+
+    async fn exchange(&mut self, job: Job) -> Parting {
+        let (order, answerer) = job.start();
+        let traffic = Arc::clone(&self.setup.facts.traffic);
+        order.watch.enter(Phase::Send);
+        order.watch.follow(&traffic, true);
+        let body = WireBody::new(order.upload, Arc::clone(&order.watch));
+        let exchange = Exchange {
+            answerer,
+            watch: order.watch,
+            want: order.want,
+            facts: Arc::clone(&self.setup.facts),
+            reused: self.uses > 0,
+            lane_watches: order.lane_watches,
+            sent_before: traffic.sent(),
+            received_before: traffic.received(),
+            is_alone: true,
+            head_bytes_max: self.setup.limits.header_bytes as u64,
+            is_framed_clearly: true,
+        };
+        self.uses += 1;
+        let response = self.sender.send_request(request(order.head, body));
+        exchange.run(response, &mut self.driver).await
+    }
+
+    /// Whether the connection can carry another exchange.
+    async fn is_reusable(&mut self) -> bool {
+        let Self { driver, sender, .. } = self;
+        let mut turns = 0;
+        poll_fn(|cx| {
+            driver.drive(cx);
+            turns += 1;
+            if driver.has_ended() || sender.is_closed() {
+                return Poll::Ready(false);
+            }
+            match sender.poll_ready(cx) {
+                Poll::Ready(ready) => Poll::Ready(ready.is_ok()),
+                // An upload that the server did not wait for is still going on.
+                Poll::Pending if turns > 1 => Poll::Ready(false),
+                Poll::Pending => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+}
+
+enum Event {
+    Job(Box<Job>),
+    ToldToClose,
+    Ended,
+}
+
+fn request(head: Head, body: WireBody) -> Request<WireBody> {
+    let mut request = Request::new(body);
+    *request.method_mut() = head.method;
+    // Only the target is sent; the authority is in `Host` (RFC 9112 §3.2.1).
+    let target = head.uri.into_parts().path_and_query;
+    *request.uri_mut() = target.map_or_else(Uri::default, Uri::from);
+    *request.headers_mut() = head.headers;
+    request
+}
+
+/// hyper's side of the connection; `None` when it has ended.
+struct Driver<S>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    connection: Option<Connection<TokioIo<Watched<S>>, WireBody>>,
+}
+
+impl<S> Driver<S>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    const fn has_ended(&self) -> bool {
+        self.connection.is_none()
+    }
+}
+
+impl<S> Drive for Driver<S>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    fn drive(&mut self, cx: &mut Context<'_>) {
+        if let Some(connection) = &mut self.connection
+            && Pin::new(connection).poll(cx).is_ready()
+        {
+            // How it ended is told to the exchange by hyper itself.
+            self.connection = None;
+        }
+    }
+}
+
+/// Tells when the connection was idle for too long, with one timer for many exchanges.
+struct IdleTimer {
+    limit: Option<Duration>,
+    since: Instant,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl IdleTimer {
+    fn new(limit: Option<Duration>) -> Self {
+        Self { limit, since: Instant::now(), sleep: None }
+    }
+
+    fn start(&mut self) {
+        self.since = Instant::now();
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(limit) = self.limit else { return Poll::Pending };
+        let due = self.since + limit;
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        while sleep.as_mut().poll(cx).is_ready() {
+            // It may have been set for an earlier idle time.
+            if Instant::now() >= due {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(due);
+        }
+        Poll::Pending
+    }
+}

@@ -1,0 +1,153 @@
+//! Receiving the body of a reply: whole into memory, or piece by piece into a pipe.
+
+use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll};
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use hyper::body::{Body, Frame, Incoming};
+
+use crate::{
+    error::{Error, ErrorKind},
+    phase::Phase,
+    traffic::Traffic,
+    transport::pipe,
+    watch::Watch,
+};
+
+/// Tells how far a body is, and keeps a server from sending framing without content for ever.
+pub(super) struct Gauge {
+    watch: Arc<Watch>,
+    /// `None` if the connection's bytes are not all of this body.
+    traffic: Option<Arc<Traffic>>,
+}
+
+impl Gauge {
+    pub(super) fn new(watch: Arc<Watch>, traffic: Option<Arc<Traffic>>) -> Self {
+        let gauge = Self { watch, traffic };
+        gauge.got_further();
+        gauge
+    }
+
+    fn received(&self, position: u64) {
+        self.watch.received(position);
+        self.got_further();
+    }
+
+    fn got_further(&self) {
+        if let Some(traffic) = &self.traffic {
+            traffic.allow(FRAMING_BYTES_MAX);
+        }
+    }
+}
+
+pub(super) enum Failed {
+    Wire(hyper::Error),
+    TooLarge(Error),
+}
+
+/// Receives a whole body into one piece; a body that came in one piece is not copied.
+pub(super) async fn collect(
+    mut body: Incoming,
+    bytes_max: Option<u64>,
+    gauge: &Gauge,
+) -> Result<(Bytes, HeaderMap), Failed> {
+    let mut whole = Whole { first: Bytes::new(), rest: BytesMut::new() };
+    let mut trailers = HeaderMap::new();
+    let expected = body.size_hint().exact();
+    too_large(expected.unwrap_or(0), bytes_max)?;
+    while let Some(frame) = next_frame(&mut body).await {
+        match frame.map_err(Failed::Wire)?.into_data() {
+            Ok(chunk) => {
+                whole.add(chunk, expected);
+                gauge.received(whole.len());
+                too_large(whole.len(), bytes_max)?;
+            }
+            Err(other) => trailers = other.into_trailers().unwrap_or_default(),
+        }
+    }
+    Ok((whole.into_bytes(), trailers))
+}
+
+fn too_large(bytes: u64, bytes_max: Option<u64>) -> Result<(), Failed> {
+    match bytes_max {
+        Some(max) if bytes > max => Err(Failed::TooLarge(
+            Error::new(
+                ErrorKind::Limit,
+                format!(
+                    "the body is larger than the {max} bytes that are kept in memory (change the \
+                     limit with `Limits::body_bytes`, or read it with `open`)"
+                ),
+            )
+            .in_phase(Phase::Body),
+        )),
+        _ => Ok(()),
+    }
+}
+
+struct Whole {
+    first: Bytes,
+    rest: BytesMut,
+}
+
+impl Whole {
+    fn add(&mut self, chunk: Bytes, expected: Option<u64>) {
+        if self.first.is_empty() && self.rest.is_empty() {
+            self.first = chunk;
+            return;
+        }
+        if self.rest.is_empty() {
+            // The server's word is not enough to reserve any amount.
+            let expected = usize::try_from(expected.unwrap_or(0)).unwrap_or(usize::MAX);
+            self.rest.reserve(expected.min(RESERVE_BYTES_MAX).max(self.first.len() + chunk.len()));
+            self.rest.extend_from_slice(&std::mem::take(&mut self.first));
+        }
+        self.rest.extend_from_slice(&chunk);
+    }
+
+    fn len(&self) -> u64 {
+        (self.first.len() + self.rest.len()) as u64
+    }
+
+    fn into_bytes(self) -> Bytes {
+        if self.rest.is_empty() { self.first } else { self.rest.freeze() }
+    }
+}
+
+pub(super) enum Stopped {
+    Wire(hyper::Error),
+    ReceiverGone,
+}
+
+/// Moves a body into a pipe as fast as its receiver takes it.
+pub(super) async fn pump(
+    mut body: Incoming,
+    sender: &pipe::Sender,
+    gauge: &Gauge,
+) -> Result<HeaderMap, Stopped> {
+    let mut trailers = HeaderMap::new();
+    let mut position = 0;
+    loop {
+        poll_fn(|cx| sender.poll_room(cx)).await.map_err(|_| Stopped::ReceiverGone)?;
+        let frame = poll_fn(|cx| match sender.poll_gone(cx) {
+            Poll::Ready(()) => Poll::Ready(Err(Stopped::ReceiverGone)),
+            Poll::Pending => Pin::new(&mut body).poll_frame(cx).map(Ok),
+        });
+        let Some(frame) = frame.await? else { return Ok(trailers) };
+        match frame.map_err(Stopped::Wire)?.into_data() {
+            Ok(chunk) => {
+                position += chunk.len() as u64;
+                gauge.received(position);
+                sender.push(chunk);
+            }
+            Err(other) => trailers = other.into_trailers().unwrap_or_default(),
+        }
+    }
+}
+
+async fn next_frame(body: &mut Incoming) -> Option<hyper::Result<Frame<Bytes>>> {
+    poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await
+}
+
+/// Well above what framing needs.
+const FRAMING_BYTES_MAX: u64 = 256 << 10;
+const RESERVE_BYTES_MAX: usize = 64 << 20;

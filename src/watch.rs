@@ -1,0 +1,174 @@
+//! What the lane tells the waiting caller while an exchange runs: phase, times, progress.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::{
+    feedback::Feedback,
+    moment::Moment,
+    phase::{PHASES, Phase},
+    timings::Timings,
+    traffic::Traffic,
+};
+
+/// Shared by a call and whoever works for it; one per call, used again by each attempt.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    phase: AtomicU8,
+    /// When each phase was entered last; zero if it never was.
+    entered: [AtomicU64; PHASES],
+    ended: AtomicU64,
+    /// When the exchange itself last moved a byte; HTTP/2 streams share their connection's traffic.
+    moved: AtomicU64,
+    /// What carries the exchange; held for a look or a change only.
+    carrier: Mutex<Option<Carrier>>,
+    progress: Option<Meters>,
+}
+
+#[derive(Debug)]
+struct Carrier {
+    traffic: Arc<Traffic>,
+    is_alone: bool,
+}
+
+#[derive(Debug)]
+struct Meters {
+    feedback: Feedback,
+    /// Highest position of any attempt, so that a repeated upload is not counted twice.
+    upload: AtomicU64,
+    download: AtomicU64,
+}
+
+impl Watch {
+    pub(crate) fn new(feedback: Option<&Feedback>) -> Self {
+        let watch = Self {
+            phase: AtomicU8::new(Phase::Queue as u8),
+            entered: Default::default(),
+            ended: AtomicU64::new(0),
+            moved: AtomicU64::new(0),
+            carrier: Mutex::new(None),
+            progress: feedback.map(|feedback| Meters {
+                feedback: feedback.clone(),
+                upload: AtomicU64::new(0),
+                download: AtomicU64::new(0),
+            }),
+        };
+        watch.enter(Phase::Queue);
+        watch
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        Phase::ALL[usize::from(self.phase.load(Ordering::Acquire))]
+    }
+
+    pub(crate) fn enter(&self, phase: Phase) {
+        self.entered[phase as usize].store(Moment::now().nanos(), Ordering::Relaxed);
+        self.phase.store(phase as u8, Ordering::Release);
+    }
+
+    /// Enters `to` if the phase is still `from`; somebody else may have moved the call on.
+    pub(crate) fn advance(&self, from: Phase, to: Phase) {
+        if self.phase() == from {
+            self.entered[to as usize].store(Moment::now().nanos(), Ordering::Relaxed);
+            let (from, to) = (from as u8, to as u8);
+            let _ = self.phase.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire);
+        }
+    }
+
+    /// A budget ran out: the connection may be dead.
+    pub(crate) fn time_out(&self) {
+        if let Some(carrier) = &*self.carrier() {
+            carrier.traffic.suspect();
+        }
+    }
+
+    pub(crate) fn end(&self) {
+        self.ended.store(Moment::now().nanos(), Ordering::Relaxed);
+    }
+
+    /// Says which connection carries the exchange, and whether it carries nothing else.
+    pub(crate) fn follow(&self, traffic: &Arc<Traffic>, is_alone: bool) {
+        *self.carrier() = Some(Carrier { traffic: Arc::clone(traffic), is_alone });
+    }
+
+    fn carrier(&self) -> MutexGuard<'_, Option<Carrier>> {
+        self.carrier.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn sent(&self, position: u64) {
+        self.moved.store(Moment::now().nanos(), Ordering::Relaxed);
+        if let Some(meters) = &self.progress {
+            let news = advance(&meters.upload, position);
+            meters.feedback.add_sent(news);
+        }
+    }
+
+    pub(crate) fn received(&self, position: u64) {
+        self.moved.store(Moment::now().nanos(), Ordering::Relaxed);
+        if let Some(meters) = &self.progress {
+            let news = advance(&meters.download, position);
+            meters.feedback.add_received(news);
+        }
+    }
+
+    pub(crate) fn expect_download(&self, total: Option<u64>) {
+        if let Some(meters) = &self.progress {
+            meters.feedback.expect_download(total);
+        }
+    }
+
+    pub(crate) fn feedback(&self) -> Option<&Feedback> {
+        self.progress.as_ref().map(|meters| &meters.feedback)
+    }
+
+    /// Since when the budget of the present phase runs.
+    pub(crate) fn running_since(&self, phase: Phase) -> Moment {
+        let entered = self.entered_at(phase);
+        let moved = Moment::from_nanos(self.moved.load(Ordering::Relaxed));
+        match phase {
+            Phase::Queue | Phase::Resolve | Phase::Connect | Phase::Tls => entered,
+            Phase::FirstByte => entered.max(self.last_sent()),
+            Phase::Send => entered.max(moved).max(self.last_sent()),
+            // Framing without content is no progress.
+            Phase::Body => entered.max(moved),
+        }
+    }
+
+    fn last_sent(&self) -> Moment {
+        let carrier = self.carrier();
+        let alone = carrier.as_ref().filter(|carrier| carrier.is_alone);
+        alone.map_or(Moment::ZERO, |carrier| carrier.traffic.last_sent())
+    }
+
+    pub(crate) fn timings(&self, started: Moment, fresh_connection: bool) -> Timings {
+        let at = |phase: Phase| {
+            let moment = self.entered_at(phase);
+            (moment >= started).then(|| moment.since(started))
+        };
+        let dialed = |phase: Phase| at(phase).filter(|_| fresh_connection);
+        let ended = Moment::from_nanos(self.ended.load(Ordering::Relaxed));
+        Timings {
+            resolve_started: dialed(Phase::Resolve),
+            connect_started: dialed(Phase::Connect),
+            tls_started: dialed(Phase::Tls),
+            send_started: at(Phase::Send).unwrap_or(Duration::ZERO),
+            sent: at(Phase::FirstByte),
+            first_byte: at(Phase::Body),
+            last_byte: (ended >= started).then(|| ended.since(started)),
+        }
+    }
+
+    fn entered_at(&self, phase: Phase) -> Moment {
+        Moment::from_nanos(self.entered[phase as usize].load(Ordering::Relaxed))
+    }
+}
+
+/// Raises `highest` to `position` and tells by how much.
+fn advance(highest: &AtomicU64, position: u64) -> u64 {
+    position.saturating_sub(highest.fetch_max(position, Ordering::Relaxed))
+}
