@@ -7,6 +7,7 @@ use http::StatusCode;
 use crate::{
     phase::{Budget, Phase},
     reply::Reply,
+    threads::Held,
 };
 
 /// The result of everything in this crate that can fail.
@@ -145,10 +146,17 @@ impl Error {
 
     #[cold]
     pub(crate) fn timed_out(phase: Phase, budget: Budget, limit: Duration) -> Self {
-        let message = format!(
+        let mut message = format!(
             "timed out while {phase}: the budget `{budget}` of {limit:?} ran out \
              (change it with `Timeouts::{budget}`)"
         );
+        let held = Held::by_this_thread();
+        if phase == Phase::Queue && held > 0 {
+            message.push_str(&format!(
+                "; this thread holds {held} open replies, whose connections are free when they \
+                 are read to the end or dropped"
+            ));
+        }
         let mut error = Self::new(ErrorKind::TimedOut, message).in_phase(phase);
         error.0.budget = Some(budget);
         error

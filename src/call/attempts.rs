@@ -13,19 +13,18 @@ use crate::{
     error::{ErrorKind, Result},
     phase::Phase,
     policy::retry::{self, Decision, Failed, Sendable},
-    reply::ReplyHead,
     request::Request,
-    runtime::{Answer, AnswerBody, Failure, Order, Sent, Ticket, Want},
+    runtime::{Answer, Failure, Order, Sent, Ticket, Want},
 };
 
 /// Has the request sent, again if its connection turns out to be dead and that is safe.
 pub(super) async fn run(
     cx: &CallContext,
     means: &Means,
-    mut request: Request<'_>,
+    request: &mut Request<'_>,
     want: Want,
-) -> Result<(ReplyHead, AnswerBody)> {
-    let hop = Hop::new(&request)?;
+) -> Result<Answered> {
+    let hop = Hop::new(request)?;
     means.runtime()?.prepare(&hop.route)?;
     if let Some(feedback) = cx.feedback()
         && !request.content.is_empty()
@@ -35,8 +34,8 @@ pub(super) async fn run(
     let is_idempotent = retry::is_idempotent(&request.method, &request.headers);
     let mut plan = Plan { want, attempt: 1, fresh: false };
     loop {
-        let failure = match attempt(cx, means, &hop, &mut request, plan).await? {
-            Ok(answer) => return Ok(split(cx, request, plan.attempt, answer)),
+        let failure = match attempt(cx, means, &hop, request, plan).await? {
+            Ok(answer) => return Ok(Answered { answer, attempts: plan.attempt }),
             Err(failure) => failure,
         };
         let is_replayable = request.content.is_replayable();
@@ -52,6 +51,12 @@ pub(super) async fn run(
             }
         }
     }
+}
+
+/// How the loop ended well.
+pub(super) struct Answered {
+    pub(super) answer: Answer,
+    pub(super) attempts: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -122,26 +127,4 @@ fn seen(failure: &Failure, attempts: u32) -> Failed {
         connection_failed: failure.error.kind() == ErrorKind::Protocol,
         attempts,
     }
-}
-
-fn split(
-    cx: &CallContext,
-    request: Request<'_>,
-    attempts: u32,
-    answer: Answer,
-) -> (ReplyHead, AnswerBody) {
-    let Answer { status, version, headers, body, facts, reused } = answer;
-    tracing::debug!(call = cx.id, status = status.as_u16(), reused, attempts, "answered");
-    let head = ReplyHead {
-        status,
-        version,
-        headers,
-        url: request.url,
-        request_id: cx.id,
-        remote_addr: facts.remote_addr,
-        local_addr: facts.local_addr,
-        attempts,
-        reused,
-    };
-    (head, body)
 }

@@ -11,6 +11,7 @@ mod upload;
 
 use bytes::Bytes;
 
+use self::attempts::Answered;
 pub(crate) use self::{means::Means, open_body::OpenBody};
 pub(crate) use crate::runtime::Stats;
 use crate::{
@@ -18,13 +19,13 @@ use crate::{
     error::Result,
     reply::{Reply, ReplyHead},
     request::Request,
-    runtime::{AnswerBody, Want},
+    runtime::{Answer, AnswerBody, Want},
 };
 
 /// Makes a call and receives the whole reply.
 pub(crate) async fn send(cx: &CallContext, means: &Means, request: Request<'_>) -> Result<Reply> {
     let bytes_max = means.config().limits.body_bytes;
-    let (head, body) = attempts::run(cx, means, request, Want::Whole { bytes_max }).await?;
+    let (head, body) = answered(cx, means, request, Want::Whole { bytes_max }).await?;
     match body {
         AnswerBody::Whole { bytes, trailers } => {
             let timings = cx.watch.timings(cx.started, !head.reused);
@@ -42,9 +43,34 @@ pub(crate) async fn open(
     means: &Means,
     request: Request<'_>,
 ) -> Result<(ReplyHead, OpenBody)> {
-    let (head, body) = attempts::run(cx, means, request, Want::Stream).await?;
+    let (head, body) = answered(cx, means, request, Want::Stream).await?;
     Ok(match body {
         AnswerBody::Whole { bytes, trailers } => (head, OpenBody::complete(bytes, trailers)),
         AnswerBody::Stream(chunks) => (head, OpenBody::new(chunks)),
     })
+}
+
+async fn answered(
+    cx: &CallContext,
+    means: &Means,
+    mut request: Request<'_>,
+    want: Want,
+) -> Result<(ReplyHead, AnswerBody)> {
+    let answered = attempts::run(cx, means, &mut request, want).await;
+    let Answered { answer, attempts } =
+        answered.map_err(|error| error.during(|| request.shown()))?;
+    let Answer { status, version, headers, body, facts, reused } = answer;
+    tracing::debug!(call = cx.id, status = status.as_u16(), reused, attempts, "answered");
+    let head = ReplyHead {
+        status,
+        version,
+        headers,
+        url: request.url,
+        request_id: cx.id,
+        remote_addr: facts.remote_addr,
+        local_addr: facts.local_addr,
+        attempts,
+        reused,
+    };
+    Ok((head, body))
 }

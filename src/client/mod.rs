@@ -137,23 +137,21 @@ impl Client {
     }
 
     pub(crate) fn send(&self, request: Request<'_>) -> Result<Reply> {
-        let shown = shown(&request);
-        let cx = self.context(&request).map_err(|error| error.during(&shown))?;
+        let cx = self.context(&request)?;
         let mut reporter = Reporter::new();
         let reply = wait(&cx, &mut reporter, call::send(&cx, &self.shared.means, request));
         reporter.tell_the_end(&cx);
-        reply.map_err(|error| error.during(&shown))
+        reply
     }
 
     pub(crate) fn open(&self, request: Request<'_>) -> Result<OpenReply> {
-        let shown = shown(&request);
-        let cx = self.context(&request).map_err(|error| error.during(&shown))?;
+        let cx = self.context(&request)?;
         let mut reporter = Reporter::new();
         match wait(&cx, &mut reporter, call::open(&cx, &self.shared.means, request)) {
             Ok((head, body)) => Ok(OpenReply::new(self.clone(), cx, reporter, head, body)),
             Err(error) => {
                 reporter.tell_the_end(&cx);
-                Err(error.during(&shown))
+                Err(error)
             }
         }
     }
@@ -161,7 +159,7 @@ impl Client {
     fn context(&self, request: &Request<'_>) -> Result<CallContext> {
         // Before any lock: in a child process they may be held by threads that do not exist.
         if !self.is_usable_here() {
-            return Err(Error::forked());
+            return Err(Error::forked().during(|| request.shown()));
         }
         let feedback = request.feedback.as_ref();
         Ok(CallContext::new(request.timeouts, feedback, self.shared.process))
@@ -178,12 +176,6 @@ impl Drop for Shared {
             self.means.abandon();
         }
     }
-}
-
-/// Method and URL for errors; made only if there is one.
-fn shown(request: &Request<'_>) -> impl Fn() -> String + use<> {
-    let (method, url) = (request.method.clone(), request.url.clone());
-    move || format!("{method} {}", crate::origin::redacted(&url))
 }
 
 impl Default for Client {

@@ -18,6 +18,7 @@ use crate::{
     origin,
     reply::{Reply, ReplyHead},
     runtime::wait::wait,
+    threads::Held,
     timings::Timings,
 };
 
@@ -43,17 +44,20 @@ struct Parts {
     head: ReplyHead,
     body: OpenBody,
     ended: bool,
+    /// Until the body has ended.
+    held: Option<Held>,
 }
 
 impl OpenReply {
-    pub(super) const fn new(
+    pub(super) fn new(
         client: Client,
         cx: CallContext,
         reporter: Reporter,
         head: ReplyHead,
         body: OpenBody,
     ) -> Self {
-        let parts = Parts { client, cx, reporter, head, body, ended: false };
+        let held = Some(Held::new());
+        let parts = Parts { client, cx, reporter, head, body, ended: false, held };
         Self { parts: Some(parts), piece: Bytes::new() }
     }
 
@@ -151,7 +155,7 @@ impl OpenReply {
     /// [`Limit`](crate::ErrorKind::Limit).
     pub fn into_reply(mut self) -> Result<Reply> {
         let Some(parts) = self.parts.take() else { return Err(crate::Error::no_answer()) };
-        let Parts { client, cx, mut reporter, head, body, ended } = parts;
+        let Parts { client, cx, mut reporter, head, body, ended, held: _held } = parts;
         cx.same_process()?;
         let shown = origin::redacted(&head.url);
         let bytes_max = client.shared.means.config().limits.body_bytes;
@@ -171,10 +175,11 @@ impl OpenReply {
 
     fn next_piece(&mut self) -> Result<()> {
         let Some(parts) = &mut self.parts else { return Ok(()) };
-        let Parts { cx, reporter, body, head, ended, .. } = parts;
+        let Parts { cx, reporter, body, head, ended, held, .. } = parts;
         cx.same_process()?;
         let piece = wait(cx, reporter, body.next(cx));
         if !matches!(piece, Ok(Some(_))) && !std::mem::replace(ended, true) {
+            *held = None;
             reporter.tell_the_end(cx);
         }
         let piece = piece.map_err(|error| error.during(|| origin::redacted(&head.url)))?;

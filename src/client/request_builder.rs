@@ -11,7 +11,6 @@ use crate::{
     error::{Error, Result},
     feedback::Feedback,
     limits::Timeouts,
-    origin,
     reply::Reply,
     request::Request,
 };
@@ -201,12 +200,11 @@ impl<'b> RequestBuilder<'b> {
     }
 
     fn change(mut self, change: impl FnOnce(&mut Request<'b>) -> Result<()>) -> Self {
-        if let Ok(request) = &mut self.request {
-            let shown = origin::redacted(&request.url);
-            if let Err(error) = change(request) {
-                let call = format!("{} {shown}", request.method);
-                self.request = Err(error.during(|| call));
-            }
+        if let Ok(request) = &mut self.request
+            && let Err(error) = change(request)
+        {
+            let shown = request.shown();
+            self.request = Err(error.during(|| shown));
         }
         self
     }

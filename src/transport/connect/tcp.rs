@@ -43,6 +43,8 @@ type Failed = Vec<(SocketAddr, io::Error)>;
 async fn race(mut waiting: VecDeque<SocketAddr>) -> Result<TcpStream, Failed> {
     let mut running: Vec<Attempt> = Vec::new();
     let mut failures = Failed::new();
+    // A timer rounds up to a millisecond, so what is due at once does not ask it.
+    let mut next_is_due = true;
     let mut next_at = pin!(sleep_until(Instant::now()));
     poll_fn(|cx| {
         loop {
@@ -53,7 +55,7 @@ async fn race(mut waiting: VecDeque<SocketAddr>) -> Result<TcpStream, Failed> {
                     Poll::Ready((address, Err(error))) => {
                         drop(running.swap_remove(at));
                         failures.push((address, error));
-                        next_at.as_mut().reset(Instant::now());
+                        next_is_due = true;
                     }
                     Poll::Pending => at += 1,
                 }
@@ -61,9 +63,11 @@ async fn race(mut waiting: VecDeque<SocketAddr>) -> Result<TcpStream, Failed> {
             if waiting.is_empty() && running.is_empty() {
                 return Poll::Ready(Err(std::mem::take(&mut failures)));
             }
-            if waiting.is_empty() || next_at.as_mut().poll(cx).is_pending() {
+            let is_due = next_is_due || next_at.as_mut().poll(cx).is_ready();
+            if waiting.is_empty() || !is_due {
                 return Poll::Pending;
             }
+            next_is_due = false;
             if let Some(address) = waiting.pop_front() {
                 running.push(Box::pin(async move { (address, TcpStream::connect(address).await) }));
                 next_at.as_mut().reset(Instant::now() + ATTEMPT_DELAY);
@@ -88,17 +92,18 @@ fn interleaved(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
 }
 
 fn none_answered(origin: &Origin, failures: Failed) -> Error {
-    let tried = failures
-        .iter()
-        .map(|(address, error)| format!("{address}: {error}"))
-        .collect::<Vec<_>>()
-        .join("; ");
-    let message = format!("no address of {} accepted a connection ({tried})", origin.host);
-    let error = failed(ErrorKind::Connect, Phase::Connect, message);
-    match failures.into_iter().next() {
-        Some((_, first)) => error.because(first),
-        None => error,
+    let host = &origin.host;
+    let mut failures = failures;
+    if failures.len() == 1
+        && let Some((address, error)) = failures.pop()
+    {
+        let message = format!("{host} ({address}) did not accept a connection");
+        return failed(ErrorKind::Connect, Phase::Connect, message).because(error);
     }
+    let tried = failures.iter().map(|(address, error)| format!("{address}: {error}"));
+    let tried = tried.collect::<Vec<_>>().join("; ");
+    let message = format!("no address of {host} accepted a connection ({tried})");
+    failed(ErrorKind::Connect, Phase::Connect, message)
 }
 
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);

@@ -1,0 +1,131 @@
+//! abide with its defaults; and a second time with a feedback and a deadline on every call.
+
+use std::mem;
+use std::time::Duration;
+
+use abide::{Certificate, Client as Connections, Feedback, Limits, RequestBuilder, header};
+
+use super::{Caller, Client, Setup, drain};
+use crate::outcome::{Failure, Outcome};
+use crate::payload;
+use crate::scenarios::cancel::{Armed, Armory, InFlight};
+use crate::spec::Spec;
+use crate::task::{ACCEPT, Kind, PIECE_LENGTH, POSTED_TYPE, Task, USER_AGENT};
+
+pub(super) fn plain(setup: &Setup) -> Outcome<Abide> {
+    Ok(Abide { client: connections(setup, Limits::default())?, feedback: false })
+}
+
+pub(super) fn with_feedback(setup: &Setup) -> Outcome<Abide> {
+    Ok(Abide { client: connections(setup, Limits::default())?, feedback: true })
+}
+
+pub(super) struct Abide {
+    client: Connections,
+    feedback: bool,
+}
+
+impl Client for Abide {
+    fn caller<'a>(&'a self, task: &'a Task) -> Outcome<Box<dyn Caller + 'a>> {
+        let length = if task.kind == Kind::Stream { PIECE_LENGTH } else { 0 };
+        Ok(Box::new(OnThread { abide: self, task, buffer: vec![0; length] }))
+    }
+}
+
+struct OnThread<'a> {
+    abide: &'a Abide,
+    task: &'a Task,
+    buffer: Vec<u8>,
+}
+
+impl Caller for OnThread<'_> {
+    fn call(&mut self) -> Outcome<()> {
+        let (client, url) = (&self.abide.client, &self.task.url);
+        let mut request = match self.task.kind {
+            Kind::Get(_) | Kind::Stream => client.get(url),
+            Kind::Post => {
+                client.post(url).header(header::CONTENT_TYPE, POSTED_TYPE).body(payload::posted())
+            }
+        };
+        if self.abide.feedback {
+            request = request.feedback(Feedback::new()).timeout(DEADLINE);
+        }
+        self.answer(request)
+    }
+}
+
+impl OnThread<'_> {
+    fn answer(&mut self, request: RequestBuilder<'static>) -> Outcome<()> {
+        if self.task.kind == Kind::Stream {
+            let reply = request.open()?;
+            self.task.check_status(reply.status().as_u16())?;
+            return drain(reply, &mut self.buffer);
+        }
+        let reply = request.send()?;
+        self.task.check_status(reply.status().as_u16())?;
+        self.task.check_body(reply.bytes())
+    }
+}
+
+fn connections(setup: &Setup, limits: Limits) -> Outcome<Connections> {
+    let mut builder = Connections::builder()
+        .limits(limits)
+        .user_agent(USER_AGENT)
+        .default_header(header::ACCEPT, ACCEPT);
+    if let Some(pem) = &setup.ca_pem {
+        builder = builder.only_root_certificates(Certificate::all_from_pem(pem)?);
+    }
+    Ok(builder.build()?)
+}
+
+/// Calls that hang, each with a feedback that is the child of one parent.
+pub(super) struct Silent {
+    client: Connections,
+    task: Task,
+    deadline: bool,
+    parent: Feedback,
+    in_flight: InFlight,
+}
+
+impl Silent {
+    pub(super) fn new(spec: &Spec, deadline: bool) -> Outcome<Self> {
+        let task = Task::of(spec);
+        // More calls than the default limits let out at once would wait in the queue: the
+        // scenario is about calls that are under way.
+        let calls = spec.threads;
+        let limits = Limits::default().places_per_route(calls.max(64)).places_total(calls.max(256));
+        let client = connections(&Setup::of(spec, &task), limits)?;
+        let in_flight = InFlight::at_server(spec)?;
+        Ok(Self { client, task, deadline, parent: Feedback::new(), in_flight })
+    }
+}
+
+impl Armory for Silent {
+    fn arm(&mut self) -> Outcome<Armed> {
+        let feedback = self.parent.child();
+        let (client, url, deadline) = (self.client.clone(), self.task.url.clone(), self.deadline);
+        let heard = feedback.clone();
+        let call = move || {
+            let mut request = client.get(&url).feedback(&heard);
+            if deadline {
+                request = request.timeout(DEADLINE);
+            }
+            match request.send() {
+                Err(error) if error.is_cancelled() => Ok(()),
+                Err(error) => Err(Failure::from(error)),
+                Ok(_) => Err("the silent server answered".into()),
+            }
+        };
+        Ok(Armed { call: Box::new(call), cancel: Box::new(move || feedback.cancel()) })
+    }
+
+    fn cancel_all(&mut self, _: Vec<Box<dyn FnOnce()>>) {
+        mem::replace(&mut self.parent, Feedback::new()).cancel();
+    }
+
+    fn in_flight(&mut self) -> &mut InFlight {
+        &mut self.in_flight
+    }
+}
+
+const DEADLINE: Duration = Duration::from_secs(60);

@@ -1,0 +1,131 @@
+//! The clients, each behind the same two small traits. `abide.rs` is the one to compare with the
+//! others: none may be spared work that another does.
+
+mod abide;
+mod curl;
+mod isahc;
+pub(crate) mod raw_hyper;
+mod raw_park;
+mod raw_tcp;
+mod reqwest;
+mod ureq;
+
+use std::io::Read;
+
+use crate::outcome::Outcome;
+use crate::payload::{self, Checker};
+use crate::scenarios::cancel::Armory;
+use crate::spec::{ClientKind, Scenario, Spec};
+use crate::task::Task;
+
+/// One client, shared by all threads of a round.
+pub(crate) trait Client: Sync {
+    /// Made once on each thread, before the clock runs.
+    fn caller<'a>(&'a self, task: &'a Task) -> Outcome<Box<dyn Caller + 'a>>;
+}
+
+pub(crate) trait Caller {
+    /// One request and its whole answer, checked.
+    fn call(&mut self) -> Outcome<()>;
+}
+
+/// What a client needs to know before it is made.
+pub(crate) struct Setup {
+    pub(crate) threads: usize,
+    /// The certificate to trust, where the task is over TLS.
+    pub(crate) ca_pem: Option<Vec<u8>>,
+}
+
+impl Setup {
+    pub(crate) fn of(spec: &Spec, task: &Task) -> Self {
+        let ca_pem = task.is_tls().then(|| spec.ca_pem.clone().into_bytes());
+        Self { threads: spec.threads, ca_pem }
+    }
+}
+
+/// A fresh client, as an application makes it.
+pub(crate) fn client(kind: ClientKind, setup: &Setup) -> Outcome<Box<dyn Client>> {
+    Ok(match kind {
+        ClientKind::Abide => Box::new(abide::plain(setup)?),
+        ClientKind::AbideFeedback => Box::new(abide::with_feedback(setup)?),
+        ClientKind::Ureq => Box::new(ureq::Ureq::new(setup)?),
+        ClientKind::Reqwest => Box::new(reqwest::Reqwest::new(setup)?),
+        ClientKind::Isahc => Box::new(isahc::Isahc::new(setup)?),
+        ClientKind::Curl => Box::new(curl::Curl::new(setup)),
+        ClientKind::RawTcp => Box::new(raw_tcp::RawTcp::new(setup)?),
+        ClientKind::RawHyper => Box::new(raw_hyper::RawHyper::new(setup)?),
+        ClientKind::RawPark => return Err("raw-park makes no requests".into()),
+    })
+}
+
+/// The calls of this client that another thread can end.
+pub(crate) fn armory(kind: ClientKind, spec: &Spec) -> Outcome<Box<dyn Armory>> {
+    Ok(match kind {
+        ClientKind::Abide => Box::new(abide::Silent::new(spec, false)?),
+        ClientKind::AbideFeedback => Box::new(abide::Silent::new(spec, true)?),
+        ClientKind::Ureq => Box::new(ureq::Silent::new(spec)?),
+        ClientKind::RawTcp => Box::new(raw_tcp::Silent::new(spec)?),
+        ClientKind::RawPark => Box::new(raw_park::Parked::default()),
+        _ => return Err(format!("{} cannot end a call from outside", kind.name()).into()),
+    })
+}
+
+/// Why a client has no row of figures in a scenario.
+pub(crate) fn obstacle(
+    kind: ClientKind,
+    scenario: Scenario,
+    threads: usize,
+) -> Option<&'static str> {
+    match (kind, scenario) {
+        (ClientKind::Ureq, Scenario::H2GetSmall) => Some("speaks HTTP/1.1 only"),
+        (ClientKind::RawTcp | ClientKind::RawHyper, Scenario::H2GetSmall) => {
+            Some("the limits are measured over HTTP/1.1 only")
+        }
+        (ClientKind::Reqwest, Scenario::Cancel) => {
+            Some("nothing ends one blocking call from another thread")
+        }
+        (ClientKind::Isahc, Scenario::Cancel) => Some(
+            "nothing ends one blocking call from another thread, and a dropped future is noticed \
+             only when bytes arrive",
+        ),
+        (ClientKind::Curl, Scenario::Cancel) => {
+            Some("libcurl has no function that ends a running easy transfer from another thread")
+        }
+        (ClientKind::Curl, _) if threads > CURL_HANDLES_MAX => {
+            Some("as built by its crate it waits with select(), whose descriptors end at 1023")
+        }
+        _ => None,
+    }
+}
+
+/// What has to be known to read a row rightly.
+pub(crate) fn note(kind: ClientKind, scenario: Scenario) -> Option<&'static str> {
+    match (kind, scenario) {
+        (ClientKind::Ureq, Scenario::Cancel) => {
+            Some("an agent of its own for every call, shut down as a whole")
+        }
+        (ClientKind::RawTcp, Scenario::Cancel) => Some("the socket is shut down"),
+        (ClientKind::RawHyper, Scenario::Cancel) => Some("tasks, not threads"),
+        (ClientKind::RawHyper, Scenario::NewClient) => Some("a new connection, the same runtime"),
+        _ => None,
+    }
+}
+
+/// Whether the client has a row in the scenario at all.
+pub(crate) fn takes_part(kind: ClientKind, scenario: Scenario) -> bool {
+    kind != ClientKind::RawPark || scenario == Scenario::Cancel
+}
+
+/// Reads a long body to its end through the buffer and checks every byte.
+fn drain(mut body: impl Read, buffer: &mut [u8]) -> Outcome<()> {
+    let mut checker = Checker::default();
+    loop {
+        match body.read(buffer)? {
+            0 => return checker.finish(payload::LARGE_LENGTH),
+            count => checker.check(&buffer[..count])?,
+        }
+    }
+}
+
+/// A handle that performs takes five descriptors.
+const CURL_HANDLES_MAX: usize = 200;

@@ -1,0 +1,141 @@
+//! What one child process is asked to do.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Spec {
+    pub(crate) scenario: Scenario,
+    pub(crate) client: ClientKind,
+    pub(crate) threads: usize,
+    pub(crate) pace: Pace,
+    pub(crate) ports: Ports,
+    /// The certificate that the test server's is to be checked against.
+    pub(crate) ca_pem: String,
+}
+
+/// How long a round takes, and how often the scenarios that count do their thing.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Pace {
+    pub(crate) rounds: usize,
+    pub(crate) warm_up: Duration,
+    pub(crate) measured: Duration,
+    pub(crate) single_cancels: usize,
+    pub(crate) joint_cancels: usize,
+}
+
+impl Pace {
+    pub(crate) const FULL: Self = Self {
+        rounds: 21,
+        warm_up: Duration::from_millis(300),
+        measured: Duration::from_secs(1),
+        single_cancels: 500,
+        joint_cancels: 10,
+    };
+    pub(crate) const QUICK: Self = Self {
+        rounds: 5,
+        warm_up: Duration::from_millis(100),
+        measured: Duration::from_millis(200),
+        single_cancels: 100,
+        joint_cancels: 3,
+    };
+}
+
+/// The ports of the test server on the loopback address.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Ports {
+    pub(crate) plain: u16,
+    pub(crate) tls: u16,
+    pub(crate) h2: u16,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Scenario {
+    GetSmall,
+    Get64k,
+    Get1g,
+    Post1k,
+    TlsGetSmall,
+    H2GetSmall,
+    Cancel,
+    NewClient,
+}
+
+impl Scenario {
+    pub(crate) const ALL: [(&str, Self); 8] = [
+        ("get-small", Self::GetSmall),
+        ("get-64k", Self::Get64k),
+        ("get-1g", Self::Get1g),
+        ("post-1k", Self::Post1k),
+        ("tls-get-small", Self::TlsGetSmall),
+        ("h2-get-small", Self::H2GetSmall),
+        ("cancel", Self::Cancel),
+        ("new-client", Self::NewClient),
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        name_in(&Self::ALL, self)
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        value_in(&Self::ALL, name)
+    }
+
+    pub(crate) fn usual_threads(self) -> &'static [usize] {
+        match self {
+            Self::GetSmall => &[1, 2, 4, 8, 16, 64, 256],
+            Self::Get64k | Self::Post1k | Self::TlsGetSmall | Self::H2GetSmall => &[1, 16, 64],
+            Self::Cancel => &[1, 64, 256],
+            Self::Get1g | Self::NewClient => &[1],
+        }
+    }
+
+    /// Whether the scenario is about one thread, whatever number was asked for.
+    pub(crate) fn is_for_one_thread(self) -> bool {
+        matches!(self, Self::Get1g | Self::NewClient)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum ClientKind {
+    Abide,
+    AbideFeedback,
+    Ureq,
+    Reqwest,
+    Isahc,
+    Curl,
+    RawTcp,
+    RawHyper,
+    RawPark,
+}
+
+impl ClientKind {
+    pub(crate) const ALL: [(&str, Self); 9] = [
+        ("abide", Self::Abide),
+        ("abide+feedback", Self::AbideFeedback),
+        ("ureq", Self::Ureq),
+        ("reqwest", Self::Reqwest),
+        ("isahc", Self::Isahc),
+        ("curl", Self::Curl),
+        ("raw-tcp", Self::RawTcp),
+        ("raw-hyper", Self::RawHyper),
+        ("raw-park", Self::RawPark),
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        name_in(&Self::ALL, self)
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        value_in(&Self::ALL, name)
+    }
+}
+
+fn name_in<T: PartialEq>(table: &[(&'static str, T)], value: T) -> &'static str {
+    table.iter().find(|row| row.1 == value).map_or("", |row| row.0)
+}
+
+fn value_in<T: Copy>(table: &[(&'static str, T)], name: &str) -> Option<T> {
+    table.iter().find(|row| row.0 == name).map(|row| row.1)
+}
