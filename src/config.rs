@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Everything a client can be told; made by the builder, read by the rooms below.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Config {
     pub(crate) timeouts: Timeouts,
     pub(crate) limits: Limits,
@@ -28,6 +28,8 @@ pub enum Driving {
     /// A background thread of the client's own; callers only wait.
     #[default]
     Background,
+    /// Callers, while they wait for their own answers; background threads only when nobody waits.
+    Lent,
 }
 
 /// What the user said about TLS.

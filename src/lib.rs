@@ -102,6 +102,7 @@ mod threads;
 mod timings;
 mod traffic;
 mod watch;
+mod wheel;
 
 pub mod guide;
 

@@ -85,12 +85,13 @@ async fn attempt(
         timeouts: request.timeouts,
         attempt: plan.attempt,
         fresh: plan.fresh,
+        avoid: None,
         // While the caller is inside a reader or a listener, or not reading, it cannot look.
         lane_watches: pump.is_some() || has_listeners || plan.want == Want::Stream,
     };
     let runtime = means.runtime()?;
     let exchange = async {
-        let mut ticket = runtime.submit(order);
+        let mut ticket = runtime.submit(order, pump.is_none());
         let Some(pump) = &mut pump else { return Ok(pending(&mut ticket).await) };
         let mut pumped = pin!(pump.run(&mut request.content));
         let mut is_pumped = false;

@@ -9,7 +9,6 @@ use crate::{
 };
 
 /// The options of a client and what does its work.
-#[derive(Debug)]
 pub(crate) struct Means {
     config: Config,
     runtime: OnceLock<Runtime>,

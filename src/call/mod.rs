@@ -25,14 +25,14 @@ use crate::{
 /// Makes a call and receives the whole reply.
 pub(crate) async fn send(cx: &CallContext, means: &Means, request: Request<'_>) -> Result<Reply> {
     let bytes_max = means.config().limits.body_bytes;
-    let (head, body) = answered(cx, means, request, Want::Whole { bytes_max }).await?;
+    let (head, body, _) = answered(cx, means, request, Want::Whole { bytes_max }).await?;
     match body {
         AnswerBody::Whole { bytes, trailers } => {
             let timings = cx.watch.timings(cx.started, !head.reused);
             Ok(Reply::new(head, bytes, trailers, timings))
         }
         AnswerBody::Stream(chunks) => {
-            OpenBody::new(chunks).into_reply(cx, head, Bytes::new(), bytes_max).await
+            OpenBody::new(chunks, None).into_reply(cx, head, Bytes::new(), bytes_max).await
         }
     }
 }
@@ -43,10 +43,10 @@ pub(crate) async fn open(
     means: &Means,
     request: Request<'_>,
 ) -> Result<(ReplyHead, OpenBody)> {
-    let (head, body) = answered(cx, means, request, Want::Stream).await?;
+    let (head, body, lane) = answered(cx, means, request, Want::Stream).await?;
     Ok(match body {
         AnswerBody::Whole { bytes, trailers } => (head, OpenBody::complete(bytes, trailers)),
-        AnswerBody::Stream(chunks) => (head, OpenBody::new(chunks)),
+        AnswerBody::Stream(chunks) => (head, OpenBody::new(chunks, means.runtime()?.lender(lane))),
     })
 }
 
@@ -55,7 +55,7 @@ async fn answered(
     means: &Means,
     mut request: Request<'_>,
     want: Want,
-) -> Result<(ReplyHead, AnswerBody)> {
+) -> Result<(ReplyHead, AnswerBody, usize)> {
     let answered = attempts::run(cx, means, &mut request, want).await;
     let Answered { answer, attempts } =
         answered.map_err(|error| error.during(|| request.shown()))?;
@@ -72,5 +72,5 @@ async fn answered(
         attempts,
         reused,
     };
-    Ok((head, body))
+    Ok((head, body, facts.lane))
 }

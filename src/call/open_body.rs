@@ -10,13 +10,18 @@ use crate::{
     error::{Error, ErrorKind, Result},
     phase::Phase,
     reply::{Reply, ReplyHead},
-    runtime::pipe::{Received, Receiver},
+    runtime::{
+        Lender,
+        pipe::{Received, Receiver},
+    },
 };
 
 /// What is left of a body; dropping it ends the exchange.
 #[derive(Debug)]
 pub(crate) struct OpenBody {
     state: State,
+    /// What a waiting reader can drive.
+    lender: Option<Lender>,
 }
 
 #[derive(Debug)]
@@ -29,12 +34,12 @@ enum State {
 }
 
 impl OpenBody {
-    pub(super) const fn new(chunks: Receiver) -> Self {
-        Self { state: State::Receiving(chunks) }
+    pub(super) const fn new(chunks: Receiver, lender: Option<Lender>) -> Self {
+        Self { state: State::Receiving(chunks), lender }
     }
 
     pub(super) const fn complete(bytes: Bytes, trailers: HeaderMap) -> Self {
-        Self { state: State::Complete(bytes, trailers) }
+        Self { state: State::Complete(bytes, trailers), lender: None }
     }
 
     /// The trailers, once the end was reached.
@@ -57,6 +62,9 @@ impl OpenBody {
             State::Ended(_) => return Ok(None),
             State::Failed(kind) => return Err(failed_before(*kind)),
         };
+        if let Some(lender) = &self.lender {
+            lender.plan();
+        }
         match cx.within(poll_fn(|task| chunks.poll_next(task))).await.and_then(|received| received)
         {
             Ok(Received::Chunk(chunk)) => Ok(Some(chunk)),

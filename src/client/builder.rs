@@ -1,6 +1,6 @@
 //! Building a client.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::{HeaderName, HeaderValue, header};
 
@@ -25,7 +25,6 @@ use crate::{
 ///     .build()?;
 /// # Ok::<(), abide::Error>(())
 /// ```
-#[derive(Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ClientBuilder {
     config: Config,
@@ -155,6 +154,17 @@ impl ClientBuilder {
             ));
         }
         Ok(Client::with(self.config))
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the default headers: credentials may be among them.
+        f.debug_struct("ClientBuilder")
+            .field("timeouts", &self.config.timeouts)
+            .field("limits", &self.config.limits)
+            .field("driving", &self.config.driving)
+            .finish_non_exhaustive()
     }
 }
 

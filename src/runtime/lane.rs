@@ -1,51 +1,120 @@
-//! A lane: an event loop with connections, and the keeper thread that runs it.
+//! A lane: an event loop with its connections, run by a caller that waits or by its keeper.
 //!
 //! The only file that calls what blocks on tokio or ends a runtime.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, pin::pin, sync::Arc};
 
-use tokio::{runtime, sync::Notify};
+use tokio::{
+    runtime,
+    time::{Instant, sleep_until},
+};
 
+use super::{lend, parker::Parker};
 use crate::{
     error::{Error, ErrorKind, Result},
+    moment::Moment,
     threads,
+    transport::pool::HandIn,
+    wheel::{Held, Turn, Wheel, Work},
 };
 
 #[derive(Debug)]
 pub(crate) struct Lane {
-    handle: runtime::Handle,
-    stop: Arc<Notify>,
+    /// `None` only while the lane is dropped.
+    runtime: Option<runtime::Runtime>,
+    wheel: Arc<Wheel>,
 }
 
 impl Lane {
-    /// Makes an event loop and the thread that runs it until the lane is stopped.
-    pub(super) fn start() -> Result<Self> {
+    /// Makes an event loop and its keeper.
+    pub(super) fn start(number: usize, is_lent: bool) -> Result<Arc<Self>> {
         let mut builder = runtime::Builder::new_current_thread();
         let runtime = builder.enable_io().enable_time().build().map_err(not_started)?;
-        let lane = Self { handle: runtime.handle().clone(), stop: Arc::new(Notify::new()) };
-        let stop = Arc::clone(&lane.stop);
-        let keep = move || {
-            runtime.block_on(stop.notified());
-            // Never waits: what is left on the lane is dropped here and now.
-            runtime.shutdown_background();
-        };
-        threads::start("abide-lane", keep).map_err(not_started)?;
+        let lane = Arc::new(Self { runtime: Some(runtime), wheel: Wheel::new(number, is_lent) });
+        let kept = Arc::clone(&lane);
+        threads::start("abide-lane", move || kept.keep()).map_err(not_started)?;
         Ok(lane)
     }
 
-    /// Runs `work` on the lane, beside everything else there.
-    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        drop(self.handle.spawn(work));
+    pub(super) const fn wheel(&self) -> &Arc<Wheel> {
+        &self.wheel
     }
 
-    /// Ends the lane and everything on it; returns at once.
+    /// Runs `work` on the lane, beside everything else there; the guard keeps the lane driven.
+    pub(super) fn spawn<F>(&self, work: impl FnOnce(Arc<Wheel>, Work) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let guard = self.wheel.work();
+        if let Some(runtime) = &self.runtime {
+            drop(runtime.spawn(work(Arc::clone(&self.wheel), guard)));
+        }
+        self.wheel.see_to_it();
+    }
+
+    /// Drives the lane until the caller's waker has fired or the moment has come.
+    ///
+    /// Nothing of a call runs in here: it is polled when the wheel was let go.
+    pub(super) fn drive(
+        &self,
+        held: Held,
+        hand_in: Option<HandIn>,
+        parker: &Parker,
+        until: Moment,
+    ) {
+        let Some(runtime) = &self.runtime else { return };
+        let inside = lend::Inside::enter(self.wheel.number());
+        runtime.block_on(async {
+            hand_in.into_iter().for_each(HandIn::inside);
+            match until {
+                Moment::NEVER => parker.notified().await,
+                _ => {
+                    let at = Instant::now() + until.since(Moment::now());
+                    let (mut timer, mut notified) =
+                        (pin!(sleep_until(at)), pin!(parker.notified()));
+                    std::future::poll_fn(|cx| match notified.as_mut().poll(cx) {
+                        std::task::Poll::Ready(()) => std::task::Poll::Ready(()),
+                        std::task::Poll::Pending => timer.as_mut().poll(cx),
+                    })
+                    .await;
+                }
+            }
+        });
+        drop(inside);
+        drop(held);
+    }
+
+    /// The keeper's life.
+    fn keep(&self) {
+        while let Some(turn) = self.wheel.await_turn() {
+            self.keep_turn(&turn);
+        }
+    }
+
+    fn keep_turn(&self, turn: &Turn) {
+        let Some(runtime) = &self.runtime else { return };
+        let _inside = lend::Inside::enter(self.wheel.number());
+        runtime.block_on(std::future::poll_fn(|cx| {
+            if turn.is_over(cx) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        }));
+    }
+
+    /// Ends the lane; returns at once.
     pub(super) fn stop(&self) {
-        self.stop.notify_one();
+        self.wheel.stop();
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Never waits: what is left on the lane is dropped here and now.
+            runtime.shutdown_background();
+        }
     }
 }
 
 #[cold]
 fn not_started(error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Internal, "the background thread of the client could not be started")
-        .because(error)
+    Error::new(ErrorKind::Internal, "a lane of the client could not be started").because(error)
 }

@@ -1,14 +1,17 @@
 //! Between calls and connections: the lanes that move bytes, and how a thread waits.
 //!
-//! `wait.rs` is the loop of a blocked caller, `lane.rs` the background event loop. A request is
-//! carried here and never looked into.
+//! `wait.rs` is the loop of a blocked caller, `lane.rs` an event loop and its two kinds of driver.
+//! A request is carried here and never looked into.
 
 mod lane;
+mod lanes;
+mod lend;
+mod parker;
 pub(crate) mod wait;
 
 use std::sync::{Arc, Weak};
 
-use self::lane::Lane;
+use self::{lane::Lane, lanes::Lanes};
 pub use crate::transport::pool::Stats;
 pub(crate) use crate::transport::{
     bridge::{Answer, AnswerBody, Failure, Head, Order, Sent, Upload, Want},
@@ -16,37 +19,58 @@ pub(crate) use crate::transport::{
     pool::Ticket,
 };
 use crate::{
-    config::Config,
+    config::{Config, Driving},
     error::Result,
     origin::Route,
-    transport::{self, connect::Connector, pool::Pool},
+    transport::{
+        self,
+        connect::Connector,
+        pool::{Dial, Pool},
+    },
 };
 
-/// Everything of a client that is alive: its pool, its lane, its connector.
+/// Everything of a client that is alive: its pool, its lanes, its connector.
 #[derive(Debug)]
 pub(crate) struct Runtime {
     pool: Arc<Pool>,
     connector: Arc<Connector>,
-    lane: Arc<Lane>,
+    lanes: Arc<Lanes>,
+    lends: bool,
 }
 
 impl Runtime {
-    /// Starts the background thread.
+    /// Gets ready; lanes are made by the first dials.
     pub(crate) fn start(config: &Config) -> Result<Self> {
-        let lane = Arc::new(Lane::start()?);
+        let lanes = Arc::new(Lanes::new(config.driving));
         let pool = Pool::new(config.limits, transport::learns_http2(config));
         let connector = Arc::new(Connector::new(config));
-        let (weak, dialer): (Weak<Lane>, _) = (Arc::downgrade(&lane), Arc::clone(&connector));
-        pool.start_dials_with(move |dial| match weak.upgrade() {
-            Some(lane) => lane.spawn(transport::establish(dial, Arc::clone(&dialer))),
-            None => drop(dial),
-        });
-        Ok(Self { pool, connector, lane })
+        let (weak, dialer) = (Arc::downgrade(&lanes), Arc::clone(&connector));
+        let lends = config.driving == Driving::Lent;
+        pool.start_dials_with(move |dial| start_dial(&weak, dial, &dialer, lends));
+        Ok(Self { pool, connector, lanes, lends })
     }
 
     /// Asks for an exchange; the ticket holds its place in the queue and its answer.
-    pub(crate) fn submit(&self, order: Order) -> Ticket {
-        self.pool.submit(order)
+    ///
+    /// With `waits_next` the thread does nothing else before it waits, so it can begin the exchange
+    /// itself, inside the lane.
+    pub(crate) fn submit(&self, mut order: Order, waits_next: bool) -> Ticket {
+        order.avoid = lend::inside();
+        let may_hand_in = self.lends && waits_next && lend::may_lend();
+        let (ticket, hand_in) = self.pool.submit(order, may_hand_in);
+        if let Some(hand_in) = hand_in {
+            match self.lanes.get(hand_in.lane()) {
+                Some(lane) => lend::plan(lane, Some(hand_in)),
+                None => hand_in.outside(),
+            }
+        }
+        ticket
+    }
+
+    /// What a thread can drive that waits for more of a reply.
+    pub(crate) fn lender(&self, lane: usize) -> Option<Lender> {
+        let lane = self.lanes.get(lane).filter(|_| self.lends)?;
+        Some(Lender(Arc::clone(lane)))
     }
 
     /// Gets ready what a route needs before it can be dialed.
@@ -63,9 +87,33 @@ impl Runtime {
     }
 }
 
+/// The lane of an open reply.
+#[derive(Debug)]
+pub(crate) struct Lender(Arc<Lane>);
+
+impl Lender {
+    /// Has the thread drive the lane when it waits next.
+    pub(crate) fn plan(&self) {
+        lend::plan(&self.0, None);
+    }
+}
+
+fn start_dial(lanes: &Weak<Lanes>, dial: Dial, connector: &Arc<Connector>, lends: bool) {
+    let Some(lanes) = lanes.upgrade() else { return drop(dial) };
+    let lane = match lanes.for_dial(dial.avoid()) {
+        Ok(lane) => lane,
+        Err(error) => return dial.fail(error),
+    };
+    let connector = Arc::clone(connector);
+    lane.spawn(|wheel, work| transport::establish(dial, connector, wheel, work));
+    if lends && lend::may_lend() {
+        lend::plan(lane, None);
+    }
+}
+
 impl Drop for Runtime {
     fn drop(&mut self) {
         self.pool.close();
-        self.lane.stop();
+        self.lanes.stop();
     }
 }

@@ -7,20 +7,18 @@ use std::{
     cell::Cell,
     future::Future,
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll, Wake, Waker},
-    thread::{self, Thread},
+    sync::Arc,
+    task::{Context, Poll, Waker},
 };
 
 use tokio::task::coop::unconstrained;
 
+use super::{lane::Lane, lend, parker::Parker};
 use crate::{
     context::{CallContext, Reporter},
     error::Result,
     moment::Moment,
+    transport::pool::HandIn,
 };
 
 /// Polls `call` on this thread until it is done, and runs the listeners of its feedback.
@@ -33,6 +31,7 @@ pub(crate) fn wait<T>(
     // A budget of cooperation would belong to the task whose thread this may be.
     let mut call = pin!(unconstrained(call));
     let mut task = Context::from_waker(&seat.waker);
+    let mut lane = None;
     loop {
         if let Poll::Ready(output) = call.as_mut().poll(&mut task) {
             return output;
@@ -42,7 +41,7 @@ pub(crate) fn wait<T>(
             // A listener may have done anything, forked even.
             cx.same_process()?;
         }
-        seat.parker.park_until(cx.wake_at().min(report_at));
+        seat.rest(&mut lane, cx.wake_at().min(report_at));
     }
 }
 
@@ -60,12 +59,32 @@ thread_local! {
 }
 
 impl Seat {
+    /// Sleeps until notified or until the moment has come; while it does so, the thread drives the
+    /// lane that its call has to do with, if nobody else does.
+    fn rest(&self, lane: &mut Option<Arc<Lane>>, until: Moment) {
+        let mut hand_in = None;
+        if let Some(plan) = lend::take_plan() {
+            *lane = Some(plan.lane);
+            hand_in = plan.hand_in;
+        }
+        if let Some(lane) = lane
+            && lend::may_lend()
+            && let Some(held) = lane.wheel().take_as_caller()
+        {
+            lane.drive(held, hand_in, &self.parker, until);
+            self.parker.stops_driving();
+            self.parker.take_notification();
+            return;
+        }
+        hand_in.into_iter().for_each(HandIn::outside);
+        self.parker.park_until(until);
+    }
+
     fn take() -> TakenSeat {
         // While thread-local values are being destroyed there is none to take.
         let free = FREE_SEAT.try_with(Cell::take).ok().flatten();
         TakenSeat(Some(free.unwrap_or_else(|| {
-            let parker =
-                Arc::new(Parker { thread: thread::current(), notified: AtomicBool::new(false) });
+            let parker = Parker::new();
             Self { waker: Waker::from(Arc::clone(&parker)), parker }
         })))
     }
@@ -87,44 +106,5 @@ impl Drop for TakenSeat {
         let seat = self.0.take();
         // A late wake-up of the call that has ended only makes the next one look once more.
         let _ = FREE_SEAT.try_with(|free| free.set(seat));
-    }
-}
-
-/// Wakes the thread that made it, once for each time it was notified.
-struct Parker {
-    thread: Thread,
-    notified: AtomicBool,
-}
-
-impl Parker {
-    /// Sleeps until notified or until the moment has come.
-    fn park_until(&self, moment: Moment) {
-        while !self.notified.swap(false, Ordering::Acquire) {
-            if moment == Moment::NEVER {
-                thread::park();
-                continue;
-            }
-            let now = Moment::now();
-            if now >= moment {
-                return;
-            }
-            thread::park_timeout(moment.since(now));
-        }
-    }
-
-    fn notify(&self) {
-        if !self.notified.swap(true, Ordering::Release) {
-            self.thread.unpark();
-        }
-    }
-}
-
-impl Wake for Parker {
-    fn wake(self: Arc<Self>) {
-        self.notify();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.notify();
     }
 }

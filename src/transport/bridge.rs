@@ -21,6 +21,7 @@ use crate::{
     limits::Timeouts,
     origin::Route,
     watch::Watch,
+    wheel::{Wheel, Work},
 };
 
 /// One exchange to be made.
@@ -44,6 +45,8 @@ pub(crate) struct Order {
     pub(crate) attempt: u32,
     /// Whether no idle connection may carry it, because one has just turned out to be dead.
     pub(crate) fresh: bool,
+    /// The lane that must not carry it, because its caller is inside that lane.
+    pub(crate) avoid: Option<usize>,
     /// Whether the lane must look at the feedback itself, because the caller may be busy.
     pub(crate) lane_watches: bool,
 }
@@ -205,40 +208,67 @@ impl Future for Pending {
 }
 
 /// Where a connection takes its jobs from.
-pub(crate) fn mailbox() -> (Mailbox, Jobs) {
+pub(crate) fn mailbox(wheel: &Arc<Wheel>) -> (Mailbox, Jobs) {
     let (sender, receiver) = mpsc::unbounded_channel();
-    (Mailbox(sender), Jobs(receiver))
+    (Mailbox { sender, wheel: Arc::clone(wheel) }, Jobs(receiver))
 }
 
 /// The pool's end.
 #[derive(Clone, Debug)]
-pub(crate) struct Mailbox(mpsc::UnboundedSender<Option<Box<Job>>>);
+pub(crate) struct Mailbox {
+    sender: mpsc::UnboundedSender<Mail>,
+    wheel: Arc<Wheel>,
+}
+
+#[derive(Debug)]
+enum Mail {
+    Job(Box<Job>, Work),
+    Close(#[expect(dead_code, reason = "counts until the mail is dropped")] Work),
+}
 
 impl Mailbox {
-    /// Hands the job over, or back if the connection has ended.
+    /// The wheel of the lane that the connection is on.
+    pub(crate) fn wheel(&self) -> &Arc<Wheel> {
+        &self.wheel
+    }
+
+    /// Hands the job over, or back if the connection has ended; the lane is driven from here on.
     pub(crate) fn send(&self, job: Box<Job>) -> Result<(), Box<Job>> {
-        match self.0.send(Some(job)) {
-            Ok(()) => Ok(()),
-            Err(mpsc::error::SendError(Some(job))) => Err(job),
-            Err(mpsc::error::SendError(None)) => Ok(()),
+        self.hand_in(job)?;
+        self.wheel.see_to_it();
+        Ok(())
+    }
+
+    /// As `send`, by somebody who drives the lane next.
+    pub(crate) fn hand_in(&self, job: Box<Job>) -> Result<(), Box<Job>> {
+        match self.sender.send(Mail::Job(job, self.wheel.work())) {
+            Err(mpsc::error::SendError(Mail::Job(job, _))) => Err(job),
+            _ => Ok(()),
         }
     }
 
     /// Tells the connection to close.
     pub(crate) fn close(&self) {
         // A connection that has ended already needs no telling.
-        let _ = self.0.send(None);
+        let _ = self.sender.send(Mail::Close(self.wheel.work()));
+        self.wheel.see_to_it();
     }
 }
 
 /// The connection's end.
 #[derive(Debug)]
-pub(crate) struct Jobs(mpsc::UnboundedReceiver<Option<Box<Job>>>);
+pub(crate) struct Jobs(mpsc::UnboundedReceiver<Mail>);
+
+/// A job and the guard that keeps its lane driven.
+pub(crate) type Given = (Box<Job>, Work);
 
 impl Jobs {
     /// The next job; `None` when the connection shall close.
-    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Box<Job>>> {
-        self.0.poll_recv(cx).map(Option::flatten)
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Given>> {
+        self.0.poll_recv(cx).map(|mail| match mail {
+            Some(Mail::Job(job, work)) => Some((job, work)),
+            Some(Mail::Close(_)) | None => None,
+        })
     }
 }
 

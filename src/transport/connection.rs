@@ -10,4 +10,6 @@ pub(crate) struct Facts {
     pub(crate) remote_addr: Option<SocketAddr>,
     pub(crate) local_addr: Option<SocketAddr>,
     pub(crate) traffic: Arc<Traffic>,
+    /// The number of the lane that it is on.
+    pub(crate) lane: usize,
 }

@@ -26,6 +26,7 @@ use crate::{
     config::Config,
     error::{Error, ErrorKind, Result},
     traffic::Traffic,
+    wheel::{Wheel, Work},
 };
 
 /// Whether secure routes may turn out to speak HTTP/2.
@@ -34,30 +35,38 @@ pub(crate) const fn learns_http2(config: &Config) -> bool {
 }
 
 /// Opens a connection and serves it until it ends; the life of one place, on one lane.
-pub(crate) async fn establish(mut dial: Dial, connector: Arc<Connector>) {
-    let Connected { stream, facts, speaks_http2 } = match while_wanted(&dial, &connector).await {
-        Ok(connected) => connected,
-        Err(error) => return dial.fail(error),
-    };
+pub(crate) async fn establish(
+    mut dial: Dial,
+    connector: Arc<Connector>,
+    wheel: Arc<Wheel>,
+    work: Work,
+) {
+    let _connected = wheel.connection();
+    let Connected { stream, facts, speaks_http2 } =
+        match while_wanted(&dial, &connector, wheel.number()).await {
+            Ok(connected) => connected,
+            Err(error) => return dial.fail(error),
+        };
     let Some(place) = dial.take_place() else { return };
     let setup = Setup {
         facts: Arc::clone(&facts),
         limits: connector.limits(),
         idle_timeout: connector.idle_timeout(),
+        wheel,
     };
     let traffic: Arc<Traffic> = Arc::clone(&facts.traffic);
     let io = Watched::new(stream, traffic, place);
     tracing::debug!(route = %dial.route(), speaks_http2, "connected");
     if speaks_http2 {
-        wire::http2::run(io, dial, setup).await;
+        wire::http2::run(io, dial, setup, work).await;
     } else {
-        wire::http1::run(io, dial, setup).await;
+        wire::http1::run(io, dial, setup, work).await;
     }
 }
 
 /// Connects, but not for ever if the calls that waited for it had no budgets and have gone.
-async fn while_wanted(dial: &Dial, connector: &Connector) -> Result<Connected> {
-    let mut connecting = pin!(connector.connect(dial));
+async fn while_wanted(dial: &Dial, connector: &Connector, lane: usize) -> Result<Connected> {
+    let mut connecting = pin!(connector.connect(dial, lane));
     loop {
         match timeout(UNWANTED_AFTER, connecting.as_mut()).await {
             Ok(connected) => return connected,

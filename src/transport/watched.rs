@@ -44,6 +44,18 @@ impl<S> Watched<S> {
     }
 }
 
+/// A stream that can be made to forget what it has not sent yet.
+pub(crate) trait ResetOnClose {
+    /// Has the peer told at once when the stream is closed, by a reset.
+    fn reset_on_close(&self);
+}
+
+impl<S: ResetOnClose> ResetOnClose for Watched<S> {
+    fn reset_on_close(&self) {
+        self.stream.reset_on_close();
+    }
+}
+
 /// The peer sends on and on without getting further: a head without end, framing without content.
 #[derive(Debug)]
 pub(super) struct Excessive;

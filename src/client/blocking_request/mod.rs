@@ -8,7 +8,7 @@ mod network_request;
 
 use std::{
     fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
 };
@@ -352,7 +352,16 @@ impl BlockingRequest {
             state.error = error.map(Arc::new);
             state.on_finished.clone()
         };
-        listeners.iter().for_each(|listener| listener());
+        let mut panicked = None;
+        for listener in listeners {
+            // Each is called, whatever another does.
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| listener())) {
+                panicked.get_or_insert(panic);
+            }
+        }
+        if let Some(panic) = panicked {
+            resume_unwind(panic);
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a `QNetworkRequest` is for: a URL with headers, to be used again and again.
 
+use std::fmt;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::Url;
 
@@ -9,6 +11,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     feedback::Feedback,
     limits::Timeouts,
+    origin,
     request::Request,
 };
 
@@ -19,12 +22,12 @@ use crate::{
 /// ```
 /// let request = abide::NetworkRequest::new("http://localhost/wms").header("accept", "text/xml");
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct NetworkRequest {
     target: std::result::Result<Target, String>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Target {
     url: Url,
     headers: HeaderMap,
@@ -86,6 +89,19 @@ impl NetworkRequest {
             timeouts: target.timeouts.unwrap_or_else(|| client.timeouts()),
             feedback: Some(feedback),
         })
+    }
+}
+
+impl fmt::Debug for NetworkRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.target {
+            Ok(target) => f
+                .debug_struct("NetworkRequest")
+                .field("url", &format_args!("{}", origin::redacted(&target.url)))
+                .field("headers", &target.headers.keys().collect::<Vec<_>>())
+                .finish(),
+            Err(message) => write!(f, "NetworkRequest({message})"),
+        }
     }
 }
 

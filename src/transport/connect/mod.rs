@@ -69,7 +69,7 @@ impl Connector {
     }
 
     /// Resolves, connects, and speaks TLS if the route is secure.
-    pub(super) async fn connect(&self, dial: &Dial) -> Result<Connected> {
+    pub(super) async fn connect(&self, dial: &Dial, lane: usize) -> Result<Connected> {
         let (origin, timeouts) = (dial.route(), dial.timeouts());
         let mut last = Phase::Queue;
         let mut enter = |phase| {
@@ -88,6 +88,7 @@ impl Connector {
             remote_addr: tcp.peer_addr().ok(),
             local_addr: tcp.local_addr().ok(),
             traffic,
+            lane,
         });
         if !origin.secure {
             return Ok(Connected { stream: Stream::Plain(tcp), facts, speaks_http2: false });

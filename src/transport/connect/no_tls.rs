@@ -11,6 +11,11 @@ use crate::{
 
 pub(crate) type TlsStream = TcpStream;
 
+/// The socket below a secured stream.
+pub(super) const fn tcp(stream: &TlsStream) -> &TcpStream {
+    stream
+}
+
 /// Whether the protocol above TLS is negotiated.
 pub(crate) const OFFERS_ALPN: bool = false;
 

@@ -4,20 +4,35 @@ use std::{
     io,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
+
+use socket2::SockRef;
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 
-use super::tls::TlsStream;
+use super::tls::{self, TlsStream};
+use crate::transport::watched::ResetOnClose;
 
 /// What HTTP is spoken on.
 #[derive(Debug)]
 pub(crate) enum Stream {
     Plain(TcpStream),
     Secure(Box<TlsStream>),
+}
+
+impl ResetOnClose for Stream {
+    fn reset_on_close(&self) {
+        let tcp = match self {
+            Self::Plain(stream) => stream,
+            Self::Secure(stream) => tls::tcp(stream),
+        };
+        // Without it the peer learns of the end when it has read what is in the buffers.
+        let _ = SockRef::from(tcp).set_linger(Some(Duration::ZERO));
+    }
 }
 
 impl AsyncRead for Stream {

@@ -30,6 +30,11 @@ use crate::{
 
 pub(crate) type TlsStream = tokio_rustls::client::TlsStream<TcpStream>;
 
+/// The socket below a secured stream.
+pub(super) fn tcp(stream: &TlsStream) -> &TcpStream {
+    stream.get_ref().0
+}
+
 /// Whether the protocol above TLS is negotiated.
 pub(crate) const OFFERS_ALPN: bool = true;
 

@@ -25,7 +25,7 @@ use self::{
     route::Idle,
     state::{Effect, Effects, Placement, State},
 };
-use super::bridge::{self, Mailbox, Order, Pending};
+use super::bridge::{self, Job, Mailbox, Order, Pending};
 use crate::{
     error::{Error, ErrorKind},
     limits::Limits,
@@ -54,16 +54,28 @@ impl Pool {
     }
 
     /// Has an exchange made by the first connection that is free for it.
-    pub(crate) fn submit(self: &Arc<Self>, order: Order) -> Ticket {
+    ///
+    /// If that is on a lane that nobody drives, and `may_hand_in`, the job comes back with its
+    /// mailbox, for the caller to hand in and drive the lane.
+    pub(crate) fn submit(
+        self: &Arc<Self>,
+        order: Order,
+        may_hand_in: bool,
+    ) -> (Ticket, Option<HandIn>) {
         let (route, attempt) = (Arc::clone(&order.route), order.attempt);
         let (job, pending) = bridge::job(order);
         let mut job = Box::new(job);
+        let mut hand_in = None;
         let mut state = self.lock();
         let number = state.next_ticket(attempt);
         loop {
             let placement = state.place(job, number);
             drop(state);
             match placement {
+                Placement::Run(mailbox, ready) if may_hand_in && !mailbox.wheel().is_driven() => {
+                    hand_in = Some(HandIn { mailbox, job: ready });
+                    break;
+                }
                 Placement::Run(mailbox, ready) => match mailbox.send(ready) {
                     Ok(()) => break,
                     // It was closed a moment ago and is off the books soon.
@@ -80,7 +92,7 @@ impl Pool {
             }
             state = self.lock();
         }
-        Ticket { pool: Arc::clone(self), route, number, pending }
+        (Ticket { pool: Arc::clone(self), route, number, pending }, hand_in)
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -148,6 +160,31 @@ impl Pool {
 impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Pool")
+    }
+}
+
+/// A job that has a connection and is not there yet.
+#[derive(Debug)]
+pub(crate) struct HandIn {
+    mailbox: Mailbox,
+    job: Box<Job>,
+}
+
+impl HandIn {
+    /// The number of the lane to drive.
+    pub(crate) fn lane(&self) -> usize {
+        self.mailbox.wheel().number()
+    }
+
+    /// Hands it in while driving the lane.
+    pub(crate) fn inside(self) {
+        // If the connection has ended, dropping the job says that it was never sent.
+        let _ = self.mailbox.hand_in(self.job);
+    }
+
+    /// Hands it in from outside, for somebody else to drive.
+    pub(crate) fn outside(self) {
+        let _ = self.mailbox.send(self.job);
     }
 }
 

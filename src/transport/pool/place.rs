@@ -17,6 +17,7 @@ use crate::{
     traffic::Traffic,
     transport::bridge::{self, Job, Jobs, Mailbox},
     watch::Watch,
+    wheel::Wheel,
 };
 
 /// The right to have one connection to a route; lives as long as the socket.
@@ -76,6 +77,11 @@ impl Dial {
         &self.watch
     }
 
+    /// The lane that must not carry the connection, because the caller is inside that lane.
+    pub(crate) fn avoid(&self) -> Option<usize> {
+        self.order.as_ref().and_then(|order| order.avoid)
+    }
+
     pub(crate) fn timeouts(&self) -> &Timeouts {
         &self.timeouts
     }
@@ -90,15 +96,18 @@ impl Dial {
         self.place.take()
     }
 
-    /// The dial gave a connection that carries one exchange at a time.
-    pub(crate) fn into_http1(mut self) -> (Member, Jobs) {
-        let (mailbox, jobs) = bridge::mailbox();
-        let number = self.order.take().map_or(0, |order| {
-            let (number, effects) = self.pool.lock().opened_http1(&order);
-            self.pool.carry_out(effects);
-            number
-        });
-        (self.member(number, Some(mailbox)), jobs)
+    /// The dial gave a connection that carries one exchange at a time, and what it does first.
+    pub(crate) fn into_http1(mut self, wheel: &Arc<Wheel>) -> (Member, Jobs, Next) {
+        let (mailbox, jobs) = bridge::mailbox(wheel);
+        let (number, next) = match self.order.take() {
+            None => (0, Next::Close),
+            Some(order) => {
+                let (number, next, effects) = self.pool.lock().opened_http1(&order, &mailbox);
+                self.pool.carry_out(effects);
+                (number, next)
+            }
+        };
+        (self.member(number, mailbox), jobs, next)
     }
 
     /// The dial gave a connection that many exchanges share.
@@ -106,18 +115,19 @@ impl Dial {
         mut self,
         streams_max: usize,
         traffic: &Arc<Traffic>,
+        wheel: &Arc<Wheel>,
     ) -> (Member, Jobs) {
-        let (mailbox, jobs) = bridge::mailbox();
+        let (mailbox, jobs) = bridge::mailbox(wheel);
         let number = self.order.take().map_or(0, |order| {
-            let shared = Shared::new(mailbox, streams_max, Arc::clone(traffic));
+            let shared = Shared::new(mailbox.clone(), streams_max, Arc::clone(traffic));
             let (number, effects) = self.pool.lock().opened_http2(&order, shared);
             self.pool.carry_out(effects);
             number
         });
-        (self.member(number, None), jobs)
+        (self.member(number, mailbox), jobs)
     }
 
-    fn member(&self, number: u64, mailbox: Option<Mailbox>) -> Member {
+    fn member(&self, number: u64, mailbox: Mailbox) -> Member {
         Member {
             pool: Arc::clone(&self.pool),
             route: Arc::clone(&self.route),
@@ -156,18 +166,15 @@ pub(crate) struct Member {
     pool: Arc<Pool>,
     route: Route,
     number: u64,
-    /// What the pool gets while the connection is idle; a shared one's mailbox is in its books.
-    mailbox: Option<Mailbox>,
+    /// What the pool gets while the connection is idle.
+    mailbox: Mailbox,
     was_told: Arc<AtomicBool>,
 }
 
 impl Member {
     /// What a connection does that is free; `is_new` if it has not carried an exchange yet.
     pub(crate) fn next_job(&self, is_new: bool) -> Next {
-        match &self.mailbox {
-            Some(mailbox) => self.pool.next_job(&self.route, self.number, mailbox, is_new),
-            None => Next::Close,
-        }
+        self.pool.next_job(&self.route, self.number, &self.mailbox, is_new)
     }
 
     /// Ends being idle because the connection ends; false if the pool was quicker, and has sent a
@@ -183,7 +190,9 @@ impl Member {
 
     /// A stream has ended; the next job for the same connection, if somebody waits.
     pub(crate) fn stream_ended(&self, streams_max: usize) -> Option<Box<Job>> {
-        let (job, effects) = self.pool.lock().stream_ended(&self.route, self.number, streams_max);
+        let lane = self.mailbox.wheel().number();
+        let (job, effects) =
+            self.pool.lock().stream_ended(&self.route, self.number, lane, streams_max);
         self.pool.carry_out(effects);
         job
     }

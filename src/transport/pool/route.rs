@@ -7,7 +7,7 @@ use crate::{
     limits::Limits,
     moment::Moment,
     traffic::Traffic,
-    transport::bridge::{Job, Mailbox},
+    transport::bridge::{Job, Mailbox, Order},
 };
 
 #[derive(Debug, Default)]
@@ -74,21 +74,29 @@ pub(super) struct Waiter {
 }
 
 impl RouteState {
+    /// Takes the idle connection that serves an order best: the newest on a lane that nobody drives,
+    /// so that its caller can, else the newest.
+    pub(super) fn take_idle(&mut self, order: &Order) -> Option<Idle> {
+        let may = |idle: &Idle| order.avoid != Some(idle.mailbox.wheel().number());
+        let is_free = |idle: &Idle| may(idle) && !idle.mailbox.wheel().is_driven();
+        let at = self.idle.iter().rposition(is_free).or_else(|| self.idle.iter().rposition(may))?;
+        Some(self.idle.remove(at))
+    }
+
     /// The first in the row whose caller still waits.
-    pub(super) fn next_waiter(&mut self) -> Option<Box<Job>> {
-        while let Some(waiter) = self.waiters.pop_front() {
-            if !waiter.job.is_abandoned() {
-                return Some(waiter.job);
-            }
-        }
-        None
+    pub(super) fn next_waiter(&mut self, lane: usize) -> Option<Box<Job>> {
+        self.take_waiter(|job| job.order.avoid != Some(lane))
+    }
+
+    fn take_waiter(&mut self, suits: impl Fn(&Job) -> bool) -> Option<Box<Job>> {
+        self.waiters.retain(|waiter| !waiter.job.is_abandoned());
+        let at = self.waiters.iter().position(|waiter| suits(&waiter.job))?;
+        self.waiters.remove(at).map(|waiter| waiter.job)
     }
 
     /// The first in the row whose caller still waits and does not insist on a new connection.
-    pub(super) fn next_waiter_for_a_used_connection(&mut self) -> Option<Box<Job>> {
-        self.waiters.retain(|waiter| !waiter.job.is_abandoned());
-        let at = self.waiters.iter().position(|waiter| !waiter.job.order.fresh)?;
-        self.waiters.remove(at).map(|waiter| waiter.job)
+    pub(super) fn next_waiter_for_a_used_connection(&mut self, lane: usize) -> Option<Box<Job>> {
+        self.take_waiter(|job| !job.order.fresh && job.order.avoid != Some(lane))
     }
 
     /// Whether it is the turn of a job that only a new connection can serve, and none is dialed.
@@ -122,8 +130,9 @@ impl RouteState {
     }
 
     /// Takes a stream of the least busy connection that has one.
-    pub(super) fn free_stream(&mut self) -> Option<Mailbox> {
-        let free = self.shared.iter_mut().filter(|shared| shared.has_stream());
+    pub(super) fn free_stream(&mut self, avoid: Option<usize>) -> Option<Mailbox> {
+        let may = |shared: &Shared| avoid != Some(shared.mailbox.wheel().number());
+        let free = self.shared.iter_mut().filter(|shared| shared.has_stream() && may(shared));
         let shared = free.min_by_key(|shared| shared.streams)?;
         shared.streams += 1;
         shared.since = None;
@@ -131,7 +140,8 @@ impl RouteState {
     }
 
     pub(super) fn stream_for_waiter(&mut self) -> Option<Mailbox> {
-        if self.waiters.is_empty() { None } else { self.free_stream() }
+        let avoid = self.waiters.front()?.job.order.avoid;
+        self.free_stream(avoid)
     }
 
     pub(super) fn has_stream(&self, connection: u64) -> bool {

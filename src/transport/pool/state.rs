@@ -57,6 +57,8 @@ pub(super) struct DialOrder {
     pub(super) ticket: u64,
     pub(super) watch: Arc<Watch>,
     pub(super) timeouts: crate::limits::Timeouts,
+    /// The lane that must not carry the connection.
+    pub(super) avoid: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -99,11 +101,11 @@ impl State {
         let route = Arc::clone(&job.order.route);
         let state = self.routes.entry(Arc::clone(&route)).or_default();
         if !job.order.fresh
-            && let Some(idle) = state.idle.pop()
+            && let Some(idle) = state.take_idle(&job.order)
         {
             return Placement::Run(idle.mailbox, job);
         }
-        if let Some(shared) = state.free_stream() {
+        if let Some(shared) = state.free_stream(job.order.avoid) {
             return Placement::Run(shared, job);
         }
         state.waiters.push_back(Waiter { ticket, job, dialing: false });
@@ -136,12 +138,13 @@ impl State {
         let state = self.routes.entry(Arc::clone(route)).or_default();
         let mut effects = Vec::new();
         let places_max = state.places_max(&self.limits);
+        let lane = idle.mailbox.wheel().number();
         let job = if is_new {
-            state.next_waiter()
+            state.next_waiter(lane)
         } else if state.places >= places_max && state.first_needs_a_new_connection() {
             return (Next::Close, effects);
         } else {
-            state.next_waiter_for_a_used_connection()
+            state.next_waiter_for_a_used_connection(lane)
         };
         match job {
             Some(job) => (Next::Job(job), effects),
@@ -161,16 +164,22 @@ impl State {
         at.map(|at| state.idle.remove(at)).is_some()
     }
 
-    /// A dial has given an HTTP/1 connection; its number.
-    pub(super) fn opened_http1(&mut self, dial: &DialOrder) -> (u64, Effects) {
-        let state = self.dial_ended(dial);
-        state.protocol = Protocol::Http1;
-        let mut effects = Vec::new();
-        // The new connection serves the first in the row itself, so one dial less is wanted.
-        self.dial_beyond(&dial.route, 1, &mut effects);
+    /// A dial has given an HTTP/1 connection: its number, and what it does first.
+    ///
+    /// One step, so that a dial which ends at the same time on another lane sees who is served.
+    pub(super) fn opened_http1(
+        &mut self,
+        dial: &DialOrder,
+        mailbox: &Mailbox,
+    ) -> (u64, Next, Effects) {
+        self.dial_ended(dial).protocol = Protocol::Http1;
         self.opened += 1;
         self.next_connection += 1;
-        (self.next_connection, effects)
+        let connection = self.next_connection;
+        let idle = Idle { connection, mailbox: mailbox.clone(), since: Moment::now() };
+        let (next, mut effects) = self.next_job(&dial.route, idle, true);
+        self.dial_for(&dial.route, &mut effects);
+        (connection, next, effects)
     }
 
     /// A dial has given an HTTP/2 connection; its number.
@@ -184,7 +193,8 @@ impl State {
         state.shared.push(shared);
         let mut effects = Vec::new();
         while let Some(mailbox) = state.stream_for_waiter() {
-            match state.next_waiter() {
+            let number = mailbox.wheel().number();
+            match state.next_waiter(number) {
                 Some(job) => effects.push(Effect::Run(mailbox, job)),
                 None => {
                     state.stream_ended(connection, None);
@@ -224,12 +234,13 @@ impl State {
         &mut self,
         route: &Route,
         connection: u64,
+        lane: usize,
         streams_max: usize,
     ) -> (Option<Box<Job>>, Effects) {
         let mut effects = Vec::new();
         let Some(state) = self.routes.get_mut(route) else { return (None, effects) };
         state.stream_ended(connection, Some(streams_max));
-        let job = if state.has_stream(connection) { state.next_waiter() } else { None };
+        let job = if state.has_stream(connection) { state.next_waiter(lane) } else { None };
         if job.is_some() {
             state.stream_started(connection);
         } else {
@@ -332,15 +343,11 @@ impl State {
         }
     }
 
+    /// Starts the dials that the waiters of a route want.
     fn dial_for(&mut self, route: &Route, effects: &mut Effects) {
-        self.dial_beyond(route, 0, effects);
-    }
-
-    /// Starts the dials that the waiters of a route want; `served` of them will be served soon.
-    fn dial_beyond(&mut self, route: &Route, served: usize, effects: &mut Effects) {
         while !self.closed {
             let Some(state) = self.routes.get_mut(route) else { return };
-            if state.dials + served >= state.dials_wanted(self.learns) {
+            if state.dials >= state.dials_wanted(self.learns) {
                 return;
             }
             if state.places >= state.places_max(&self.limits) {
@@ -361,6 +368,7 @@ impl State {
                 ticket: waiter.ticket,
                 watch: Arc::clone(&waiter.job.order.watch),
                 timeouts: waiter.job.order.timeouts,
+                avoid: waiter.job.order.avoid,
             }));
             state.dials += 1;
             state.places += 1;

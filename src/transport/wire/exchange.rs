@@ -23,6 +23,7 @@ use crate::{
         pipe,
     },
     watch::Watch,
+    wheel::Lull,
 };
 
 /// What an exchange needs besides the connection.
@@ -48,6 +49,8 @@ pub(super) struct Parting {
     end: End,
     /// Whether the connection can be trusted to begin another exchange at the right place.
     leaves_it_whole: bool,
+    /// Whether a part of the request may still lie in the socket's buffer.
+    is_half_sent: bool,
 }
 
 enum End {
@@ -59,7 +62,7 @@ enum End {
 
 impl Parting {
     const fn new(end: End, leaves_it_whole: bool) -> Self {
-        Self { end, leaves_it_whole }
+        Self { end, leaves_it_whole, is_half_sent: false }
     }
 
     pub(super) const fn nobody() -> Self {
@@ -78,6 +81,10 @@ impl Parting {
         }
     }
 
+    pub(super) const fn is_half_sent(&self) -> bool {
+        self.is_half_sent
+    }
+
     pub(super) const fn leaves_it_whole(&self) -> bool {
         self.leaves_it_whole
     }
@@ -94,6 +101,7 @@ impl Exchange {
         mut self,
         response: impl Future<Output = hyper::Result<http::Response<Incoming>>>,
         connection: &mut impl Drive,
+        lull: impl FnOnce() -> Option<Lull>,
     ) -> Parting {
         if self.is_alone {
             self.facts.traffic.allow(self.head_bytes_max);
@@ -102,7 +110,10 @@ impl Exchange {
         let (parts, body) = match head {
             Raced::Done(Ok(response)) => response.into_parts(),
             Raced::Done(Err(error)) => return self.failed(error),
-            Raced::Abandoned => return Parting::nobody(),
+            Raced::Abandoned => {
+                let is_half_sent = self.watch.phase() == Phase::Send;
+                return Parting { is_half_sent, ..Parting::nobody() };
+            }
         };
         self.is_framed_clearly = is_framed_clearly(&parts.headers);
         self.watch.enter(Phase::Body);
@@ -110,7 +121,11 @@ impl Exchange {
         self.watch.expect_download(length);
         match self.want {
             Want::Whole { bytes_max } => self.whole(parts, body, bytes_max, connection).await,
-            Want::Stream => self.stream(parts, body, connection).await,
+            Want::Stream => {
+                // Between two reads only the caller can get it further.
+                let _lull = lull();
+                self.stream(parts, body, connection).await
+            }
         }
     }
 

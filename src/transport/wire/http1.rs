@@ -25,16 +25,17 @@ use crate::{
     error::{Error, ErrorKind},
     phase::Phase,
     transport::{
-        bridge::{Head, Job, Jobs},
+        bridge::{Given, Head, Job, Jobs},
         pool::{Dial, Member, Next},
-        watched::Watched,
+        watched::{ResetOnClose, Watched},
     },
+    wheel::Work,
 };
 
 /// Serves exchanges on a connection until it ends.
-pub(crate) async fn run<S>(io: Watched<S>, dial: Dial, setup: Setup)
+pub(crate) async fn run<S>(io: Watched<S>, dial: Dial, setup: Setup, work: Work)
 where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + ResetOnClose + Send + Unpin + 'static,
 {
     let mut builder = Builder::new();
     builder.max_headers(setup.limits.header_count).max_header_size(setup.limits.header_bytes);
@@ -45,19 +46,25 @@ where
             return dial.fail(Error::new(ErrorKind::Protocol, message).because(error));
         }
     };
-    let (member, jobs) = dial.into_http1();
+    let (member, jobs, first) = dial.into_http1(&setup.wheel);
     let idle_timer = IdleTimer::new(setup.idle_timeout);
     let driver = Driver { connection: Some(connection) };
-    let mut open = Http1 { sender, driver, member, jobs, setup, idle_timer, uses: 0 };
-    let last = open.serve().await;
+    let work = Some(work);
+    let mut open = Http1 { sender, driver, member, jobs, setup, idle_timer, uses: 0, work };
+    let last = open.serve(first).await;
+    let work = open.work.take();
+    if last.is_half_sent() {
+        open.driver.reset();
+    }
     // The socket is closed and its place free before the caller learns how it ended.
     drop(open);
     last.deliver();
+    drop(work);
 }
 
 struct Http1<S>
 where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + ResetOnClose + Send + Unpin + 'static,
 {
     sender: SendRequest<WireBody>,
     driver: Driver<S>,
@@ -66,15 +73,16 @@ where
     setup: Setup,
     idle_timer: IdleTimer,
     uses: u64,
+    /// Keeps the lane driven, but while the connection is idle.
+    work: Option<Work>,
 }
 
 impl<S> Http1<S>
 where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + ResetOnClose + Send + Unpin + 'static,
 {
     /// Takes job after job; ends with the last exchange's end if that ended the connection.
-    async fn serve(&mut self) -> Parting {
-        let mut next = self.member.next_job(true);
+    async fn serve(&mut self, mut next: Next) -> Parting {
         loop {
             let job = match next {
                 Next::Job(job) => Some(job),
@@ -91,6 +99,10 @@ where
                 return parting;
             }
             next = self.member.next_job(false);
+            if matches!(next, Next::Idle) {
+                // Who waits for the answer shall find nothing left to do.
+                self.work = None;
+            }
             parting.deliver();
         }
     }
@@ -98,6 +110,7 @@ where
     /// Idle: waits for a job, the server's close, or the end of patience.
     async fn wait_for_job(&mut self) -> Option<Box<Job>> {
         self.idle_timer.start();
+        self.work = None;
         let Self { driver, jobs, idle_timer, member, .. } = self;
         let event = poll_fn(|cx| {
             // First, so that a job never starts on a connection known to be closed.
@@ -111,12 +124,15 @@ where
             idle_timer.poll(cx).map(|()| Event::Ended)
         });
         match event.await {
-            Event::Job(job) => return Some(job),
+            Event::Job((job, work)) => {
+                self.work = Some(work);
+                return Some(job);
+            }
             Event::ToldToClose => member.told_to_close(),
             Event::Ended if member.leave_idle() => {}
             Event::Ended => match poll_fn(|cx| jobs.poll_next(cx)).await {
                 // Dropping it says that it was never sent.
-                Some(job) => drop(job),
+                Some(given) => drop(given),
                 None => member.told_to_close(),
             },
         }
@@ -144,7 +160,8 @@ where
         };
         self.uses += 1;
         let response = self.sender.send_request(request(order.head, body));
-        exchange.run(response, &mut self.driver).await
+        let lull = || self.work.as_ref().map(Work::lull);
+        exchange.run(response, &mut self.driver, lull).await
     }
 
     /// Whether the connection can carry another exchange.
@@ -172,7 +189,7 @@ where
 }
 
 enum Event {
-    Job(Box<Job>),
+    Job(Given),
     ToldToClose,
     Ended,
 }
@@ -190,23 +207,30 @@ fn request(head: Head, body: WireBody) -> Request<WireBody> {
 /// hyper's side of the connection; `None` when it has ended.
 struct Driver<S>
 where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + ResetOnClose + Send + Unpin + 'static,
 {
     connection: Option<Connection<TokioIo<Watched<S>>, WireBody>>,
 }
 
 impl<S> Driver<S>
 where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + ResetOnClose + Send + Unpin + 'static,
 {
     const fn has_ended(&self) -> bool {
         self.connection.is_none()
+    }
+
+    /// Has the socket closed without sending what is still in its buffer.
+    fn reset(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            connection.into_parts().io.into_inner().reset_on_close();
+        }
     }
 }
 
 impl<S> Drive for Driver<S>
 where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + ResetOnClose + Send + Unpin + 'static,
 {
     fn drive(&mut self, cx: &mut Context<'_>) {
         if let Some(connection) = &mut self.connection

@@ -32,13 +32,14 @@ use crate::{
         pool::{Dial, Member},
         watched::Watched,
     },
+    wheel::Work,
 };
 
 /// Whether routes may turn out to speak HTTP/2.
 pub(crate) const SUPPORTED: bool = true;
 
 /// Serves exchanges on a connection until it ends.
-pub(crate) async fn run<S>(io: Watched<S>, dial: Dial, setup: Setup)
+pub(crate) async fn run<S>(io: Watched<S>, dial: Dial, setup: Setup, work: Work)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -51,10 +52,12 @@ where
         }
     };
     let (member, jobs) =
-        dial.into_http2(connection.current_max_send_streams(), &setup.facts.traffic);
+        dial.into_http2(connection.current_max_send_streams(), &setup.facts.traffic, &setup.wheel);
     let idle_timeout = setup.idle_timeout;
     let streams_max = AtomicUsize::new(connection.current_max_send_streams());
     let open = Arc::new(Http2 { sender, member, setup, streams_max, uses: AtomicU64::new(0) });
+    // The jobs that waited for the dial have guards of their own by now.
+    drop(work);
     open.serve(connection, jobs, idle_timeout).await;
     open.member.leave_shared();
 }
@@ -97,12 +100,12 @@ impl Http2 {
             }
             self.streams_max.store(connection.current_max_send_streams(), Ordering::Relaxed);
             while let Poll::Ready(job) = jobs.poll_next(cx) {
-                let Some(job) = job else {
+                let Some((job, work)) = job else {
                     self.member.told_to_close();
                     return Poll::Ready(());
                 };
                 // The task begins in this turn of the lane.
-                drop(tokio::spawn(Arc::clone(self).work(job)));
+                drop(tokio::spawn(Arc::clone(self).work(job, work)));
             }
             patience.as_mut().poll(cx)
         })
@@ -110,14 +113,14 @@ impl Http2 {
     }
 
     /// Runs one job and then the next that waits for a stream, until none does.
-    async fn work(self: Arc<Self>, first: Box<Job>) {
-        let mut next = Some(first);
+    async fn work(self: Arc<Self>, first: Box<Job>, work: Work) {
+        let (mut next, mut work) = (Some(first), Some(work));
         while let Some(job) = next {
-            next = self.exchange(*job).await;
+            next = self.exchange(*job, &mut work).await;
         }
     }
 
-    async fn exchange(&self, job: Job) -> Option<Box<Job>> {
+    async fn exchange(&self, job: Job, work: &mut Option<Work>) -> Option<Box<Job>> {
         let stream = StreamGuard { http2: self, ended: false };
         if job.is_abandoned() {
             return stream.end();
@@ -142,8 +145,13 @@ impl Http2 {
             is_framed_clearly: true,
         };
         let response = self.sender.clone().send_request(request(order.head, body));
-        let parting = exchange.run(response, &mut Elsewhere).await;
+        let parting =
+            exchange.run(response, &mut Elsewhere, || work.as_ref().map(Work::lull)).await;
         let next = stream.end();
+        if next.is_none() {
+            // Who waits for the answer shall find nothing left to do.
+            *work = None;
+        }
         parting.deliver();
         next
     }

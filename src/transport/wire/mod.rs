@@ -17,7 +17,7 @@ mod receive;
 use std::{sync::Arc, time::Duration};
 
 use super::connection::Facts;
-use crate::limits::Limits;
+use crate::{limits::Limits, wheel::Wheel};
 
 /// What a connection is told when it begins.
 #[derive(Debug)]
@@ -25,4 +25,6 @@ pub(super) struct Setup {
     pub(super) facts: Arc<Facts>,
     pub(super) limits: Limits,
     pub(super) idle_timeout: Option<Duration>,
+    /// The wheel of the lane that the connection is on.
+    pub(super) wheel: Arc<Wheel>,
 }

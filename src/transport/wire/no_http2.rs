@@ -6,6 +6,7 @@ use super::Setup;
 use crate::{
     error::{Error, ErrorKind},
     transport::{pool::Dial, watched::Watched},
+    wheel::Work,
 };
 
 /// Whether routes may turn out to speak HTTP/2.
@@ -17,6 +18,7 @@ pub(crate) async fn run<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
     io: Watched<S>,
     dial: Dial,
     _: Setup,
+    _: Work,
 ) {
     drop(io);
     dial.fail(Error::new(ErrorKind::Protocol, "this build of abide does not speak HTTP/2"));

@@ -1,0 +1,64 @@
+//! What a thread knows about lanes: the one it is inside, the one it means to drive.
+
+use std::{cell::Cell, sync::Arc};
+
+use tokio::runtime::Handle;
+
+use super::lane::Lane;
+use crate::transport::pool::HandIn;
+
+thread_local! {
+    /// The lane that this thread runs at present.
+    static INSIDE: Cell<Option<usize>> = const { Cell::new(None) };
+    /// What the call that is being polled wants driven.
+    static PLAN: Cell<Option<Plan>> = const { Cell::new(None) };
+}
+
+/// A lane to drive while waiting, and the job to begin with.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) lane: Arc<Lane>,
+    pub(super) hand_in: Option<HandIn>,
+}
+
+/// Whether this thread may run an event loop at all.
+///
+/// Not inside somebody else's runtime (there is no way to tell its worker threads from those for
+/// blocking code), not inside a lane, and not while its thread-local values are being destroyed.
+pub(super) fn may_lend() -> bool {
+    INSIDE.try_with(|inside| inside.get().is_none()).unwrap_or(false)
+        && Handle::try_current().is_err_and(|error| error.is_missing_context())
+}
+
+pub(super) fn inside() -> Option<usize> {
+    INSIDE.try_with(Cell::get).ok().flatten()
+}
+
+/// Says what the thread is to drive when it waits next.
+pub(super) fn plan(lane: &Arc<Lane>, hand_in: Option<HandIn>) {
+    let planned = Plan { lane: Arc::clone(lane), hand_in };
+    let before = PLAN.try_with(|plan| plan.replace(Some(planned)));
+    // A job of a call that did not come to wait is handed in by other means.
+    if let Ok(Some(Plan { hand_in: Some(before), .. })) = before {
+        before.outside();
+    }
+}
+
+pub(super) fn take_plan() -> Option<Plan> {
+    PLAN.try_with(Cell::take).ok().flatten()
+}
+
+/// Marks the thread as running a lane.
+pub(super) struct Inside(Option<usize>);
+
+impl Inside {
+    pub(super) fn enter(number: usize) -> Self {
+        Self(INSIDE.try_with(|inside| inside.replace(Some(number))).ok().flatten())
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        let _ = INSIDE.try_with(|inside| inside.set(self.0));
+    }
+}

@@ -1,0 +1,283 @@
+//! Who runs a lane, and whether there is anything to run it for.
+//!
+//! A lane is driven by one thread at a time: a caller while it waits for its own answer, or the
+//! lane's keeper. Invariant: while there is work, somebody drives or the keeper has been called.
+//! Work is counted before the wheel is looked at, and the wheel is let go before the work is
+//! looked at, each step sequentially consistent, so no work can fall between two drivers.
+
+use std::{
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::SeqCst},
+    },
+    task::{Context, Waker},
+    time::Duration,
+};
+
+use crate::moment::Moment;
+
+/// The wheel of one lane.
+#[derive(Debug)]
+pub(crate) struct Wheel {
+    number: usize,
+    /// Whether callers may drive; else the keeper never lets go.
+    is_lent: bool,
+    driver: AtomicU8,
+    /// Exchanges, dials and messages that need the event loop.
+    work: AtomicUsize,
+    /// How many of these only wait for their caller's next read or piece.
+    lulls: AtomicUsize,
+    /// Rises whenever the work came to its end.
+    ends: AtomicU64,
+    connections: AtomicUsize,
+    let_go_at: AtomicU64,
+    stopped: AtomicBool,
+    keeper: Bell,
+    /// Wakes the keeper out of its event loop; held for a look or a change only.
+    keeper_waker: Mutex<Option<Waker>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Driver {
+    Nobody,
+    Caller,
+    Keeper,
+}
+
+impl Wheel {
+    pub(crate) fn new(number: usize, is_lent: bool) -> Arc<Self> {
+        Arc::new(Self {
+            number,
+            is_lent,
+            driver: AtomicU8::new(Driver::Nobody as u8),
+            work: AtomicUsize::new(0),
+            lulls: AtomicUsize::new(0),
+            ends: AtomicU64::new(0),
+            connections: AtomicUsize::new(0),
+            let_go_at: AtomicU64::new(0),
+            stopped: AtomicBool::new(false),
+            keeper: Bell::default(),
+            keeper_waker: Mutex::new(None),
+        })
+    }
+
+    /// The lane's number in its client.
+    pub(crate) const fn number(&self) -> usize {
+        self.number
+    }
+
+    pub(crate) fn is_driven(&self) -> bool {
+        self.driver.load(SeqCst) != Driver::Nobody as u8
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(SeqCst)
+    }
+
+    /// Counts something that needs the event loop, until the guard is dropped.
+    pub(crate) fn work(self: &Arc<Self>) -> Work {
+        self.work.fetch_add(1, SeqCst);
+        Work { wheel: Arc::clone(self) }
+    }
+
+    /// Counts a connection, until the guard is dropped.
+    pub(crate) fn connection(self: &Arc<Self>) -> Connected {
+        self.connections.fetch_add(1, SeqCst);
+        // From now on it has to look whether anybody reads their events.
+        self.keeper.ring();
+        Connected { wheel: Arc::clone(self) }
+    }
+
+    /// Calls the keeper if there may be work and nobody drives; after a message was sent.
+    pub(crate) fn see_to_it(&self) {
+        if !self.is_driven() {
+            self.keeper.ring();
+        }
+    }
+
+    /// Takes the wheel for a caller that will wait anyway.
+    pub(crate) fn take_as_caller(self: &Arc<Self>) -> Option<Held> {
+        if self.is_lent { self.take(Driver::Caller) } else { None }
+    }
+
+    fn take(self: &Arc<Self>, driver: Driver) -> Option<Held> {
+        let nobody = Driver::Nobody as u8;
+        let taken = self.driver.compare_exchange(nobody, driver as u8, SeqCst, SeqCst);
+        taken.ok().map(|_| Held { wheel: Arc::clone(self) })
+    }
+
+    /// Waits until the keeper has to drive; `None` when the lane was stopped.
+    pub(crate) fn await_turn(self: &Arc<Self>) -> Option<Turn> {
+        loop {
+            if self.stopped.load(SeqCst) {
+                return None;
+            }
+            let ends = self.ends.load(SeqCst);
+            let has_work = self.work.load(SeqCst) > self.lulls.load(SeqCst);
+            let is_unwatched = self.is_unwatched();
+            if (has_work || is_unwatched)
+                && let Some(held) = self.take(Driver::Keeper)
+            {
+                return Some(Turn { held, watches: !has_work, ends });
+            }
+            self.keeper.wait(self.patience());
+        }
+    }
+
+    /// Whether connections have been left to themselves for long enough.
+    fn is_unwatched(&self) -> bool {
+        let let_go_at = Moment::from_nanos(self.let_go_at.load(SeqCst));
+        let limit = if self.lulls.load(SeqCst) > 0 { LULL_MAX } else { UNWATCHED_MAX };
+        self.connections() > 0 && !self.is_driven() && let_go_at.plus(limit) <= Moment::now()
+    }
+
+    /// How long the keeper may sleep without being called.
+    fn patience(&self) -> Option<Duration> {
+        if self.lulls.load(SeqCst) > 0 {
+            Some(LULL_MAX)
+        } else if self.connections() > 0 {
+            Some(UNWATCHED_MAX)
+        } else {
+            None
+        }
+    }
+
+    /// Ends the keeper, wherever it is.
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, SeqCst);
+        self.keeper.ring();
+        self.wake_keeper();
+    }
+
+    fn wake_keeper(&self) {
+        let waker = self.keeper_waker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        waker.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// Something that needs the event loop.
+#[derive(Debug)]
+pub(crate) struct Work {
+    wheel: Arc<Wheel>,
+}
+
+impl Work {
+    /// Says that for the time being only the caller can get this further.
+    pub(crate) fn lull(&self) -> Lull {
+        self.wheel.lulls.fetch_add(1, SeqCst);
+        Lull { wheel: Arc::clone(&self.wheel) }
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        if self.wheel.work.fetch_sub(1, SeqCst) == 1 {
+            self.wheel.ends.fetch_add(1, SeqCst);
+            if self.wheel.driver.load(SeqCst) == Driver::Keeper as u8 {
+                self.wheel.wake_keeper();
+            }
+        }
+    }
+}
+
+/// Work that waits for its caller: whoever lets go of the wheel leaves it alone for a little.
+#[derive(Debug)]
+pub(crate) struct Lull {
+    wheel: Arc<Wheel>,
+}
+
+impl Drop for Lull {
+    fn drop(&mut self) {
+        self.wheel.lulls.fetch_sub(1, SeqCst);
+    }
+}
+
+/// An open connection of the lane.
+#[derive(Debug)]
+pub(crate) struct Connected {
+    wheel: Arc<Wheel>,
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.wheel.connections.fetch_sub(1, SeqCst);
+    }
+}
+
+/// The wheel in one's hands; let go on every way out.
+#[derive(Debug)]
+pub(crate) struct Held {
+    wheel: Arc<Wheel>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.wheel.let_go_at.store(Moment::now().nanos(), SeqCst);
+        self.wheel.driver.store(Driver::Nobody as u8, SeqCst);
+        if self.wheel.work.load(SeqCst) > self.wheel.lulls.load(SeqCst) {
+            self.wheel.keeper.ring();
+        }
+    }
+}
+
+/// The keeper's time at the wheel.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    held: Held,
+    /// Whether it only watches connections that nobody uses.
+    watches: bool,
+    ends: u64,
+}
+
+impl Turn {
+    /// Whether the keeper lets go: there is nothing more to do, and callers may want to drive.
+    pub(crate) fn is_over(&self, cx: &Context<'_>) -> bool {
+        let wheel = &self.held.wheel;
+        let waker = Some(cx.waker().clone());
+        *wheel.keeper_waker.lock().unwrap_or_else(PoisonError::into_inner) = waker;
+        if wheel.stopped.load(SeqCst) {
+            return true;
+        }
+        let has_ended = wheel.ends.load(SeqCst) != self.ends;
+        wheel.is_lent && wheel.work.load(SeqCst) == 0 && (has_ended || !self.watches)
+    }
+}
+
+/// What a keeper sleeps on.
+#[derive(Debug, Default)]
+struct Bell {
+    /// Whether it has been rung; held for a look or a change only.
+    rung: Mutex<bool>,
+    heard: Condvar,
+}
+
+impl Bell {
+    fn ring(&self) {
+        let mut rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        if !std::mem::replace(&mut rung, true) {
+            drop(rung);
+            self.heard.notify_one();
+        }
+    }
+
+    fn wait(&self, patience: Option<Duration>) {
+        let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rung = match patience {
+            Some(patience) => {
+                let waited = self.heard.wait_timeout_while(rung, patience, |rung| !*rung);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+            None => {
+                let waited = self.heard.wait_while(rung, |rung| !*rung);
+                waited.unwrap_or_else(PoisonError::into_inner)
+            }
+        };
+        *rung = false;
+    }
+}
+
+/// How long connections may be left without anybody who reads their events.
+const UNWATCHED_MAX: Duration = Duration::from_millis(100);
+/// The same while a caller is between two reads of a body.
+const LULL_MAX: Duration = Duration::from_millis(10);
