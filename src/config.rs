@@ -22,13 +22,19 @@ pub(crate) struct Config {
 }
 
 /// Who runs the event loops that move the bytes.
+///
+/// Nothing that a call promises depends on it. With [`Lent`](Self::Lent) a call on a connection
+/// that nobody else drives needs no switch of threads, and many callers spread over the cores; in
+/// return a call may do a little of others' I/O while it waits, on its own stack (no code of
+/// yours: readers, listeners and decoding run when the loop was let go). It needs a thread that is
+/// not inside somebody else's async runtime; calls from there are handed to background threads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Driving {
     /// A background thread of the client's own; callers only wait.
     #[default]
     Background,
-    /// Callers, while they wait for their own answers; background threads only when nobody waits.
+    /// Callers, while they wait for their own answers; background threads when nobody waits.
     Lent,
 }
 

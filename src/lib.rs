@@ -23,7 +23,7 @@
 //!
 //! A call blocks the thread that makes it and nothing else. Connections belong to the [`Client`]
 //! and are shared by all threads; a background thread of its own, with a tokio runtime that never
-//! shows, moves the bytes. Decoding, readers and listeners of yours run on the
+//! shows, moves the bytes (or the callers themselves while they wait, see [`Driving`]). Decoding, readers and listeners of yours run on the
 //! calling thread. A call may be made from anywhere: inside an async runtime's thread (it blocks
 //! that thread, as any blocking code does), inside `Drop`, inside a listener or reader of another
 //! call. The first call starts the background thread; dropping the last clone of a client ends it

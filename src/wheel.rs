@@ -82,11 +82,11 @@ impl Wheel {
     }
 
     /// Counts a connection, until the guard is dropped.
-    pub(crate) fn connection(self: &Arc<Self>) -> Connected {
+    pub(crate) fn connection(self: &Arc<Self>) -> OnLane {
         self.connections.fetch_add(1, SeqCst);
         // From now on it has to look whether anybody reads their events.
         self.keeper.ring();
-        Connected { wheel: Arc::clone(self) }
+        OnLane { wheel: Arc::clone(self) }
     }
 
     /// Calls the keeper if there may be work and nobody drives; after a message was sent.
@@ -193,13 +193,13 @@ impl Drop for Lull {
     }
 }
 
-/// An open connection of the lane.
+/// A connection of the lane, from its dial to its end.
 #[derive(Debug)]
-pub(crate) struct Connected {
+pub(crate) struct OnLane {
     wheel: Arc<Wheel>,
 }
 
-impl Drop for Connected {
+impl Drop for OnLane {
     fn drop(&mut self) {
         self.wheel.connections.fetch_sub(1, SeqCst);
     }

@@ -15,7 +15,7 @@ use crate::{
     moment::Moment,
     threads,
     transport::pool::HandIn,
-    wheel::{Held, Turn, Wheel, Work},
+    wheel::{Held, OnLane, Turn, Wheel, Work},
 };
 
 #[derive(Debug)]
@@ -40,14 +40,14 @@ impl Lane {
         &self.wheel
     }
 
-    /// Runs `work` on the lane, beside everything else there; the guard keeps the lane driven.
-    pub(super) fn spawn<F>(&self, work: impl FnOnce(Arc<Wheel>, Work) -> F)
+    /// Runs the life of a connection on the lane; the guards count it and keep the lane driven.
+    pub(super) fn spawn<F>(&self, life: impl FnOnce(Arc<Wheel>, (OnLane, Work)) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let guard = self.wheel.work();
+        let guards = (self.wheel.connection(), self.wheel.work());
         if let Some(runtime) = &self.runtime {
-            drop(runtime.spawn(work(Arc::clone(&self.wheel), guard)));
+            drop(runtime.spawn(life(Arc::clone(&self.wheel), guards)));
         }
         self.wheel.see_to_it();
     }

@@ -105,7 +105,7 @@ fn start_dial(lanes: &Weak<Lanes>, dial: Dial, connector: &Arc<Connector>, lends
         Err(error) => return dial.fail(error),
     };
     let connector = Arc::clone(connector);
-    lane.spawn(|wheel, work| transport::establish(dial, connector, wheel, work));
+    lane.spawn(|wheel, guards| transport::establish(dial, connector, wheel, guards));
     if lends && lend::may_lend() {
         lend::plan(lane, None);
     }

@@ -26,7 +26,7 @@ use crate::{
     config::Config,
     error::{Error, ErrorKind, Result},
     traffic::Traffic,
-    wheel::{Wheel, Work},
+    wheel::{OnLane, Wheel, Work},
 };
 
 /// Whether secure routes may turn out to speak HTTP/2.
@@ -39,9 +39,9 @@ pub(crate) async fn establish(
     mut dial: Dial,
     connector: Arc<Connector>,
     wheel: Arc<Wheel>,
-    work: Work,
+    guards: (OnLane, Work),
 ) {
-    let _connected = wheel.connection();
+    let (_on_lane, work) = guards;
     let Connected { stream, facts, speaks_http2 } =
         match while_wanted(&dial, &connector, wheel.number()).await {
             Ok(connected) => connected,

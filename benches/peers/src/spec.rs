@@ -101,6 +101,7 @@ impl Scenario {
 pub(crate) enum ClientKind {
     Abide,
     AbideFeedback,
+    AbideLent,
     Ureq,
     Reqwest,
     Isahc,
@@ -111,9 +112,10 @@ pub(crate) enum ClientKind {
 }
 
 impl ClientKind {
-    pub(crate) const ALL: [(&str, Self); 9] = [
+    pub(crate) const ALL: [(&str, Self); 10] = [
         ("abide", Self::Abide),
         ("abide+feedback", Self::AbideFeedback),
+        ("abide+lent", Self::AbideLent),
         ("ureq", Self::Ureq),
         ("reqwest", Self::Reqwest),
         ("isahc", Self::Isahc),

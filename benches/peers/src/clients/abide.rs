@@ -1,9 +1,12 @@
-//! abide with its defaults; and a second time with a feedback and a deadline on every call.
+//! abide with its defaults; a second time with a feedback and a deadline on every call; a third time
+//! with callers that drive the lanes themselves.
 
 use std::mem;
 use std::time::Duration;
 
-use abide::{Certificate, Client as Connections, Feedback, Limits, RequestBuilder, header};
+use abide::{
+    Certificate, Client as Connections, Driving, Feedback, Limits, RequestBuilder, header,
+};
 
 use super::{Caller, Client, Setup, drain};
 use crate::outcome::{Failure, Outcome};
@@ -12,17 +15,36 @@ use crate::scenarios::cancel::{Armed, Armory, InFlight};
 use crate::spec::Spec;
 use crate::task::{ACCEPT, Kind, PIECE_LENGTH, POSTED_TYPE, Task, USER_AGENT};
 
+/// What differs from the defaults.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Variant {
+    Plain,
+    Feedback,
+    Lent,
+}
+
 pub(super) fn plain(setup: &Setup) -> Outcome<Abide> {
-    Ok(Abide { client: connections(setup, Limits::default())?, feedback: false })
+    Abide::new(setup, Variant::Plain)
 }
 
 pub(super) fn with_feedback(setup: &Setup) -> Outcome<Abide> {
-    Ok(Abide { client: connections(setup, Limits::default())?, feedback: true })
+    Abide::new(setup, Variant::Feedback)
+}
+
+pub(super) fn lent(setup: &Setup) -> Outcome<Abide> {
+    Abide::new(setup, Variant::Lent)
 }
 
 pub(super) struct Abide {
     client: Connections,
     feedback: bool,
+}
+
+impl Abide {
+    fn new(setup: &Setup, variant: Variant) -> Outcome<Self> {
+        let client = connections(setup, Limits::default(), variant)?;
+        Ok(Self { client, feedback: variant == Variant::Feedback })
+    }
 }
 
 impl Client for Abide {
@@ -67,9 +89,14 @@ impl OnThread<'_> {
     }
 }
 
-fn connections(setup: &Setup, limits: Limits) -> Outcome<Connections> {
+fn connections(setup: &Setup, limits: Limits, variant: Variant) -> Outcome<Connections> {
+    let driving = match variant {
+        Variant::Lent => Driving::Lent,
+        Variant::Plain | Variant::Feedback => Driving::default(),
+    };
     let mut builder = Connections::builder()
         .limits(limits)
+        .driving(driving)
         .user_agent(USER_AGENT)
         .default_header(header::ACCEPT, ACCEPT);
     if let Some(pem) = &setup.ca_pem {
@@ -88,14 +115,15 @@ pub(super) struct Silent {
 }
 
 impl Silent {
-    pub(super) fn new(spec: &Spec, deadline: bool) -> Outcome<Self> {
+    pub(super) fn new(spec: &Spec, variant: Variant) -> Outcome<Self> {
         let task = Task::of(spec);
         // More calls than the default limits let out at once would wait in the queue: the
         // scenario is about calls that are under way.
         let calls = spec.threads;
         let limits = Limits::default().places_per_route(calls.max(64)).places_total(calls.max(256));
-        let client = connections(&Setup::of(spec, &task), limits)?;
+        let client = connections(&Setup::of(spec, &task), limits, variant)?;
         let in_flight = InFlight::at_server(spec)?;
+        let deadline = variant == Variant::Feedback;
         Ok(Self { client, task, deadline, parent: Feedback::new(), in_flight })
     }
 }

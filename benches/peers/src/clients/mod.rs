@@ -12,6 +12,7 @@ mod ureq;
 
 use std::io::Read;
 
+use self::abide::Variant;
 use crate::outcome::Outcome;
 use crate::payload::{self, Checker};
 use crate::scenarios::cancel::Armory;
@@ -48,6 +49,7 @@ pub(crate) fn client(kind: ClientKind, setup: &Setup) -> Outcome<Box<dyn Client>
     Ok(match kind {
         ClientKind::Abide => Box::new(abide::plain(setup)?),
         ClientKind::AbideFeedback => Box::new(abide::with_feedback(setup)?),
+        ClientKind::AbideLent => Box::new(abide::lent(setup)?),
         ClientKind::Ureq => Box::new(ureq::Ureq::new(setup)?),
         ClientKind::Reqwest => Box::new(reqwest::Reqwest::new(setup)?),
         ClientKind::Isahc => Box::new(isahc::Isahc::new(setup)?),
@@ -61,8 +63,9 @@ pub(crate) fn client(kind: ClientKind, setup: &Setup) -> Outcome<Box<dyn Client>
 /// The calls of this client that another thread can end.
 pub(crate) fn armory(kind: ClientKind, spec: &Spec) -> Outcome<Box<dyn Armory>> {
     Ok(match kind {
-        ClientKind::Abide => Box::new(abide::Silent::new(spec, false)?),
-        ClientKind::AbideFeedback => Box::new(abide::Silent::new(spec, true)?),
+        ClientKind::Abide => Box::new(abide::Silent::new(spec, Variant::Plain)?),
+        ClientKind::AbideFeedback => Box::new(abide::Silent::new(spec, Variant::Feedback)?),
+        ClientKind::AbideLent => Box::new(abide::Silent::new(spec, Variant::Lent)?),
         ClientKind::Ureq => Box::new(ureq::Silent::new(spec)?),
         ClientKind::RawTcp => Box::new(raw_tcp::Silent::new(spec)?),
         ClientKind::RawPark => Box::new(raw_park::Parked::default()),
