@@ -154,17 +154,23 @@ impl Reporter {
         Self { told: Told::NOTHING, next: Moment::ZERO }
     }
 
-    /// Tells the listeners if it is time, and when that will be next.
-    pub(crate) fn tell(&mut self, cx: &CallContext) -> Moment {
-        let Some(feedback) = cx.feedback().filter(|feedback| feedback.has_listeners()) else {
-            return Moment::NEVER;
-        };
-        let now = Moment::now();
-        if self.next <= now {
-            self.next = now.plus(REPORT_INTERVAL);
+    /// Whether the listeners are to be told now.
+    pub(crate) fn is_due(&self, cx: &CallContext) -> bool {
+        cx.feedback().is_some_and(Feedback::has_listeners) && self.next <= Moment::now()
+    }
+
+    /// Tells the listeners what is new.
+    pub(crate) fn tell(&mut self, cx: &CallContext) {
+        self.next = Moment::now().plus(REPORT_INTERVAL);
+        if let Some(feedback) = cx.feedback() {
             feedback.tell(&mut self.told, false);
         }
-        self.next
+    }
+
+    /// When they are to be told next, if there are any.
+    pub(crate) fn next(&self, cx: &CallContext) -> Moment {
+        let has_listeners = cx.feedback().is_some_and(Feedback::has_listeners);
+        if has_listeners { self.next } else { Moment::NEVER }
     }
 
     pub(crate) fn tell_the_end(&mut self, cx: &CallContext) {

@@ -98,6 +98,7 @@ mod phase;
 mod reply;
 mod request;
 mod resolve;
+mod sync;
 mod threads;
 mod timings;
 mod traffic;

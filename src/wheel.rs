@@ -6,15 +6,17 @@
 //! looked at, each step sequentially consistent, so no work can fall between two drivers.
 
 use std::{
-    sync::{
-        Arc, Condvar, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::SeqCst},
-    },
     task::{Context, Waker},
     time::Duration,
 };
 
-use crate::moment::Moment;
+use crate::{
+    moment::Moment,
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::SeqCst},
+    },
+};
 
 /// The wheel of one lane.
 #[derive(Debug)]
@@ -150,6 +152,13 @@ impl Wheel {
         self.wake_keeper();
     }
 
+    /// Has a keeper that drives look whether its turn is over.
+    fn call_off(&self) {
+        if self.is_lent && self.driver.load(SeqCst) == Driver::Keeper as u8 {
+            self.wake_keeper();
+        }
+    }
+
     fn wake_keeper(&self) {
         let waker = self.keeper_waker.lock().unwrap_or_else(PoisonError::into_inner).take();
         waker.into_iter().for_each(Waker::wake);
@@ -166,6 +175,10 @@ impl Work {
     /// Says that for the time being only the caller can get this further.
     pub(crate) fn lull(&self) -> Lull {
         self.wheel.lulls.fetch_add(1, SeqCst);
+        if self.wheel.is_lent {
+            // From now on the keeper's patience is the shorter one.
+            self.wheel.keeper.ring();
+        }
         Lull { wheel: Arc::clone(&self.wheel) }
     }
 }
@@ -174,9 +187,7 @@ impl Drop for Work {
     fn drop(&mut self) {
         if self.wheel.work.fetch_sub(1, SeqCst) == 1 {
             self.wheel.ends.fetch_add(1, SeqCst);
-            if self.wheel.driver.load(SeqCst) == Driver::Keeper as u8 {
-                self.wheel.wake_keeper();
-            }
+            self.wheel.call_off();
         }
     }
 }
@@ -201,7 +212,9 @@ pub(crate) struct OnLane {
 
 impl Drop for OnLane {
     fn drop(&mut self) {
-        self.wheel.connections.fetch_sub(1, SeqCst);
+        if self.wheel.connections.fetch_sub(1, SeqCst) == 1 {
+            self.wheel.call_off();
+        }
     }
 }
 
@@ -240,7 +253,10 @@ impl Turn {
             return true;
         }
         let has_ended = wheel.ends.load(SeqCst) != self.ends;
-        wheel.is_lent && wheel.work.load(SeqCst) == 0 && (has_ended || !self.watches)
+        let has_connections = wheel.connections.load(SeqCst) > 0;
+        wheel.is_lent
+            && wheel.work.load(SeqCst) == 0
+            && (has_ended || !self.watches || !has_connections)
     }
 }
 

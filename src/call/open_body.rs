@@ -62,11 +62,15 @@ impl OpenBody {
             State::Ended(_) => return Ok(None),
             State::Failed(kind) => return Err(failed_before(*kind)),
         };
-        if let Some(lender) = &self.lender {
-            lender.plan();
-        }
-        match cx.within(poll_fn(|task| chunks.poll_next(task))).await.and_then(|received| received)
-        {
+        let lender = &self.lender;
+        let next = poll_fn(|task| {
+            let next = chunks.poll_next(task);
+            if next.is_pending() {
+                lender.as_ref().into_iter().for_each(Lender::plan);
+            }
+            next
+        });
+        match cx.within(next).await.and_then(|received| received) {
             Ok(Received::Chunk(chunk)) => Ok(Some(chunk)),
             Ok(Received::End(trailers)) => {
                 self.state = State::Ended(trailers);
@@ -75,6 +79,7 @@ impl OpenBody {
             Err(error) => {
                 // Dropping the receiver is what ends the exchange.
                 self.state = State::Failed(error.kind());
+                self.lender.iter().for_each(Lender::call_keeper);
                 Err(error)
             }
         }
@@ -100,6 +105,15 @@ impl OpenBody {
         let trailers = self.trailers().cloned().unwrap_or_default();
         let timings = cx.watch.timings(cx.started, !head.reused);
         Ok(Reply::new(head, body.freeze(), trailers, timings))
+    }
+}
+
+impl Drop for OpenBody {
+    fn drop(&mut self) {
+        if matches!(self.state, State::Receiving(_)) {
+            self.state = State::Failed(ErrorKind::Body);
+            self.lender.iter().for_each(Lender::call_keeper);
+        }
     }
 }
 

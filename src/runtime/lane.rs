@@ -2,11 +2,16 @@
 //!
 //! The only file that calls what blocks on tokio or ends a runtime.
 
-use std::{future::Future, pin::pin, sync::Arc};
+use std::{
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    task::Poll,
+};
 
 use tokio::{
     runtime,
-    time::{Instant, sleep_until},
+    time::{Instant, timeout_at},
 };
 
 use super::{lend, parker::Parker};
@@ -66,36 +71,58 @@ impl Lane {
         let inside = lend::Inside::enter(self.wheel.number());
         runtime.block_on(async {
             hand_in.into_iter().for_each(HandIn::inside);
-            match until {
-                Moment::NEVER => parker.notified().await,
-                _ => {
-                    let at = Instant::now() + until.since(Moment::now());
-                    let (mut timer, mut notified) =
-                        (pin!(sleep_until(at)), pin!(parker.notified()));
-                    std::future::poll_fn(|cx| match notified.as_mut().poll(cx) {
-                        std::task::Poll::Ready(()) => std::task::Poll::Ready(()),
-                        std::task::Poll::Pending => timer.as_mut().poll(cx),
-                    })
-                    .await;
-                }
+            if until == Moment::NEVER {
+                return parker.notified().await;
             }
+            let at = Instant::now() + until.since(Moment::now());
+            // Whichever comes first.
+            let _ = timeout_at(at, parker.notified()).await;
         });
         drop(inside);
         drop(held);
     }
 
+    /// Has the lane driven until it has nothing more to do.
+    pub(super) fn run_once(&self) {
+        let work = self.wheel.work();
+        if let Some(runtime) = &self.runtime {
+            drop(runtime.spawn(async move { drop(work) }));
+        }
+        self.wheel.see_to_it();
+    }
+
+    /// Counts as work while the guard lives, for a thread that waits and does not drive.
+    pub(super) fn called(&self) -> Work {
+        let work = self.wheel.work();
+        self.wheel.see_to_it();
+        work
+    }
+
     /// The keeper's life.
     fn keep(&self) {
         while let Some(turn) = self.wheel.await_turn() {
-            self.keep_turn(&turn);
+            // Should the loop itself panic, the lane still needs its keeper.
+            if catch_unwind(AssertUnwindSafe(|| self.keep_turn(&turn))).is_err() {
+                tracing::warn!(lane = self.wheel.number(), "the event loop panicked");
+            }
         }
     }
 
     fn keep_turn(&self, turn: &Turn) {
         let Some(runtime) = &self.runtime else { return };
         let _inside = lend::Inside::enter(self.wheel.number());
-        runtime.block_on(std::future::poll_fn(|cx| {
-            if turn.is_over(cx) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        let mut was_over = false;
+        runtime.block_on(poll_fn(|cx| {
+            let is_over = turn.is_over(cx);
+            if is_over && was_over {
+                return Poll::Ready(());
+            }
+            if is_over {
+                // Tasks that are due, the end of an HTTP/2 stream for example, come first.
+                cx.waker().wake_by_ref();
+            }
+            was_over = is_over;
+            Poll::Pending
         }));
     }
 

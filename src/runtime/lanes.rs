@@ -28,19 +28,16 @@ impl Lanes {
         if self.driving == Driving::Background {
             return self.make((0..LANES_MAX).find(may).unwrap_or(0));
         }
-        let connections = |lane: &&Arc<Lane>| lane.wheel().connections();
-        let made = self.lanes.iter().filter_map(OnceLock::get);
-        let made = made.filter(|lane| may(&lane.wheel().number()));
-        if let Some(free) =
-            made.clone().filter(|lane| !lane.wheel().is_driven()).min_by_key(connections)
-        {
-            return Ok(free);
-        }
-        if let Some(number) = (0..LANES_MAX).filter(may).find(|n| self.lanes[*n].get().is_none()) {
+        let free = (0..LANES_MAX)
+            .filter(may)
+            .find(|number| self.get(*number).is_none_or(|lane| lane.wheel().connections() == 0));
+        if let Some(number) = free {
             return self.make(number);
         }
-        match made.take(LANES_SHARED).min_by_key(connections) {
-            Some(busy) => Ok(busy),
+        // More connections than lanes: these few are then driven for many at a time.
+        let shared = (0..LANES_MAX).filter(may).take(LANES_SHARED).filter_map(|n| self.get(n));
+        match shared.min_by_key(|lane| lane.wheel().connections()) {
+            Some(shared) => Ok(shared),
             None => self.make(0),
         }
     }

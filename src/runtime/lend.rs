@@ -12,6 +12,8 @@ thread_local! {
     static INSIDE: Cell<Option<usize>> = const { Cell::new(None) };
     /// What the call that is being polled wants driven.
     static PLAN: Cell<Option<Plan>> = const { Cell::new(None) };
+    /// Whether this thread is submitting a job that it will wait for.
+    static SUBMITS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// A lane to drive while waiting, and the job to begin with.
@@ -27,6 +29,7 @@ pub(super) struct Plan {
 /// blocking code), not inside a lane, and not while its thread-local values are being destroyed.
 pub(super) fn may_lend() -> bool {
     INSIDE.try_with(|inside| inside.get().is_none()).unwrap_or(false)
+        && PLAN.try_with(|_| ()).is_ok()
         && Handle::try_current().is_err_and(|error| error.is_missing_context())
 }
 
@@ -34,14 +37,30 @@ pub(super) fn inside() -> Option<usize> {
     INSIDE.try_with(Cell::get).ok().flatten()
 }
 
-/// Says what the thread is to drive when it waits next.
+/// Says what the thread is to drive when it waits next; a job planned before goes its way.
 pub(super) fn plan(lane: &Arc<Lane>, hand_in: Option<HandIn>) {
     let planned = Plan { lane: Arc::clone(lane), hand_in };
-    let before = PLAN.try_with(|plan| plan.replace(Some(planned)));
-    // A job of a call that did not come to wait is handed in by other means.
-    if let Ok(Some(Plan { hand_in: Some(before), .. })) = before {
-        before.outside();
+    drop(PLAN.try_with(|plan| plan.replace(Some(planned))));
+}
+
+/// Marks the thread as submitting a job that it will wait for.
+pub(super) struct Submits;
+
+impl Submits {
+    pub(super) fn begin(lends: bool) -> Self {
+        let _ = SUBMITS.try_with(|submits| submits.set(lends && may_lend()));
+        Self
     }
+}
+
+impl Drop for Submits {
+    fn drop(&mut self) {
+        let _ = SUBMITS.try_with(|submits| submits.set(false));
+    }
+}
+
+pub(super) fn submits() -> bool {
+    SUBMITS.try_with(Cell::get).unwrap_or(false)
 }
 
 pub(super) fn take_plan() -> Option<Plan> {

@@ -45,8 +45,8 @@ impl Runtime {
         let pool = Pool::new(config.limits, transport::learns_http2(config));
         let connector = Arc::new(Connector::new(config));
         let (weak, dialer) = (Arc::downgrade(&lanes), Arc::clone(&connector));
+        pool.start_dials_with(move |dial| start_dial(&weak, dial, &dialer));
         let lends = config.driving == Driving::Lent;
-        pool.start_dials_with(move |dial| start_dial(&weak, dial, &dialer, lends));
         Ok(Self { pool, connector, lanes, lends })
     }
 
@@ -57,12 +57,13 @@ impl Runtime {
     pub(crate) fn submit(&self, mut order: Order, waits_next: bool) -> Ticket {
         order.avoid = lend::inside();
         let may_hand_in = self.lends && waits_next && lend::may_lend();
+        let submits = lend::Submits::begin(self.lends);
         let (ticket, hand_in) = self.pool.submit(order, may_hand_in);
-        if let Some(hand_in) = hand_in {
-            match self.lanes.get(hand_in.lane()) {
-                Some(lane) => lend::plan(lane, Some(hand_in)),
-                None => hand_in.outside(),
-            }
+        drop(submits);
+        if let Some(hand_in) = hand_in
+            && let Some(lane) = self.lanes.get(hand_in.lane())
+        {
+            lend::plan(lane, Some(hand_in));
         }
         ticket
     }
@@ -96,9 +97,14 @@ impl Lender {
     pub(crate) fn plan(&self) {
         lend::plan(&self.0, None);
     }
+
+    /// Has somebody look after the lane now: an exchange there was given up.
+    pub(crate) fn call_keeper(&self) {
+        self.0.run_once();
+    }
 }
 
-fn start_dial(lanes: &Weak<Lanes>, dial: Dial, connector: &Arc<Connector>, lends: bool) {
+fn start_dial(lanes: &Weak<Lanes>, dial: Dial, connector: &Arc<Connector>) {
     let Some(lanes) = lanes.upgrade() else { return drop(dial) };
     let lane = match lanes.for_dial(dial.avoid()) {
         Ok(lane) => lane,
@@ -106,7 +112,8 @@ fn start_dial(lanes: &Weak<Lanes>, dial: Dial, connector: &Arc<Connector>, lends
     };
     let connector = Arc::clone(connector);
     lane.spawn(|wheel, guards| transport::establish(dial, connector, wheel, guards));
-    if lends && lend::may_lend() {
+    if lend::submits() {
+        // Whoever asked for it will wait, and may as well drive its dial.
         lend::plan(lane, None);
     }
 }

@@ -2,15 +2,17 @@
 
 use std::{
     future::poll_fn,
+    task::{Poll, Wake, Waker},
+};
+
+use crate::{
+    moment::Moment,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
+        thread::{self, Thread},
     },
-    task::{Poll, Wake, Waker},
-    thread::{self, Thread},
 };
-
-use crate::moment::Moment;
 
 /// Wakes the thread that made it, once for each time it was notified.
 #[derive(Debug)]
@@ -52,6 +54,7 @@ impl Parker {
 
     /// Ready when notified, for a thread that drives; the notification stays.
     pub(super) async fn notified(&self) {
+        let _driving = Driving(self);
         poll_fn(|cx| {
             let mut driving = self.driving.lock().unwrap_or_else(PoisonError::into_inner);
             *driving = Some(cx.waker().clone());
@@ -70,11 +73,15 @@ impl Parker {
             }
         }
     }
+}
 
-    /// Says that the thread drives no more.
-    pub(super) fn stops_driving(&self) {
-        let driving = self.driving.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(driving);
+/// While it lives, the thread sleeps in a lane.
+struct Driving<'p>(&'p Parker);
+
+impl Drop for Driving<'_> {
+    fn drop(&mut self) {
+        let waker = self.0.driving.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(waker);
     }
 }
 

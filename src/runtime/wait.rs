@@ -33,15 +33,25 @@ pub(crate) fn wait<T>(
     let mut task = Context::from_waker(&seat.waker);
     let mut lane = None;
     loop {
-        if let Poll::Ready(output) = call.as_mut().poll(&mut task) {
+        let polled = call.as_mut().poll(&mut task);
+        // Taken on every way out: what is planned and not driven goes its way when it is dropped.
+        let plan = lend::take_plan();
+        if let Poll::Ready(output) = polled {
             return output;
         }
-        let report_at = reporter.tell(cx);
-        if report_at != Moment::NEVER {
-            // A listener may have done anything, forked even.
+        let mut hand_in = None;
+        if let Some(plan) = plan {
+            lane = Some(plan.lane);
+            hand_in = plan.hand_in;
+        }
+        if reporter.is_due(cx) {
+            // Listeners may take their time; the exchange begins before.
+            drop(hand_in.take());
+            reporter.tell(cx);
+            // They may have done anything, forked even.
             cx.same_process()?;
         }
-        seat.rest(&mut lane, cx.wake_at().min(report_at));
+        seat.rest(lane.as_deref(), hand_in, cx.wake_at().min(reporter.next(cx)));
     }
 }
 
@@ -61,22 +71,18 @@ thread_local! {
 impl Seat {
     /// Sleeps until notified or until the moment has come; while it does so, the thread drives the
     /// lane that its call has to do with, if nobody else does.
-    fn rest(&self, lane: &mut Option<Arc<Lane>>, until: Moment) {
-        let mut hand_in = None;
-        if let Some(plan) = lend::take_plan() {
-            *lane = Some(plan.lane);
-            hand_in = plan.hand_in;
-        }
+    fn rest(&self, lane: Option<&Lane>, hand_in: Option<HandIn>, until: Moment) {
         if let Some(lane) = lane
             && lend::may_lend()
             && let Some(held) = lane.wheel().take_as_caller()
         {
             lane.drive(held, hand_in, &self.parker, until);
-            self.parker.stops_driving();
             self.parker.take_notification();
             return;
         }
-        hand_in.into_iter().for_each(HandIn::outside);
+        drop(hand_in);
+        // Somebody else has to drive for as long as this thread waits.
+        let _called = lane.map(Lane::called);
         self.parker.park_until(until);
     }
 

@@ -73,7 +73,7 @@ impl Pool {
             drop(state);
             match placement {
                 Placement::Run(mailbox, ready) if may_hand_in && !mailbox.wheel().is_driven() => {
-                    hand_in = Some(HandIn { mailbox, job: ready });
+                    hand_in = Some(HandIn { mailbox, job: Some(ready) });
                     break;
                 }
                 Placement::Run(mailbox, ready) => match mailbox.send(ready) {
@@ -163,11 +163,12 @@ impl std::fmt::Debug for Pool {
     }
 }
 
-/// A job that has a connection and is not there yet.
+/// A job that has a connection and is not there yet; dropping it sends it there.
 #[derive(Debug)]
 pub(crate) struct HandIn {
     mailbox: Mailbox,
-    job: Box<Job>,
+    /// `None` once it was handed in.
+    job: Option<Box<Job>>,
 }
 
 impl HandIn {
@@ -177,14 +178,20 @@ impl HandIn {
     }
 
     /// Hands it in while driving the lane.
-    pub(crate) fn inside(self) {
-        // If the connection has ended, dropping the job says that it was never sent.
-        let _ = self.mailbox.hand_in(self.job);
+    pub(crate) fn inside(mut self) {
+        if let Some(job) = self.job.take() {
+            // If the connection has ended, dropping the job says that it was never sent.
+            let _ = self.mailbox.hand_in(job);
+        }
     }
+}
 
-    /// Hands it in from outside, for somebody else to drive.
-    pub(crate) fn outside(self) {
-        let _ = self.mailbox.send(self.job);
+impl Drop for HandIn {
+    fn drop(&mut self) {
+        if let Some(job) = self.job.take() {
+            // Somebody else drives then.
+            let _ = self.mailbox.send(job);
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
@@ -12,10 +12,14 @@ use std::{
 };
 
 use http::{Request, Version, header};
-use hyper::client::conn::http2::{Builder, Connection, SendRequest};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper::{
+    client::conn::http2::{Builder, Connection, SendRequest},
+    rt::Executor,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
+    task::AbortHandle,
     time::sleep,
 };
 
@@ -43,7 +47,8 @@ pub(crate) async fn run<S>(io: Watched<S>, dial: Dial, setup: Setup, work: Work)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let handshake = builder(&setup).handshake(TokioIo::new(io)).await;
+    let tasks = Tasks::default();
+    let handshake = builder(&setup, tasks.clone()).handshake(TokioIo::new(io)).await;
     let (sender, connection) = match handshake {
         Ok(both) => both,
         Err(error) => {
@@ -55,15 +60,16 @@ where
         dial.into_http2(connection.current_max_send_streams(), &setup.facts.traffic, &setup.wheel);
     let idle_timeout = setup.idle_timeout;
     let streams_max = AtomicUsize::new(connection.current_max_send_streams());
-    let open = Arc::new(Http2 { sender, member, setup, streams_max, uses: AtomicU64::new(0) });
+    let uses = AtomicU64::new(0);
+    let open = Arc::new(Http2 { sender, member, setup, streams_max, uses, tasks });
     // The jobs that waited for the dial have guards of their own by now.
     drop(work);
     open.serve(connection, jobs, idle_timeout).await;
     open.member.leave_shared();
 }
 
-fn builder(setup: &Setup) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
+fn builder(setup: &Setup, tasks: Tasks) -> Builder<Tasks> {
+    let mut builder = Builder::new(tasks);
     builder
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW)
@@ -81,13 +87,36 @@ struct Http2 {
     /// What the peer allows at present.
     streams_max: AtomicUsize,
     uses: AtomicU64,
+    tasks: Tasks,
+}
+
+/// Runs hyper's tasks on the lane, and remembers the first: it has the socket.
+#[derive(Clone, Debug, Default)]
+struct Tasks(Arc<OnceLock<AbortHandle>>);
+
+impl<F> Executor<F> for Tasks
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    fn execute(&self, task: F) {
+        let task = tokio::spawn(task);
+        let _ = self.0.set(task.abort_handle());
+    }
+}
+
+impl Drop for Http2 {
+    fn drop(&mut self) {
+        // Nobody uses the connection any more. Left alone, it would wait for the server to close.
+        self.tasks.0.get().into_iter().for_each(AbortHandle::abort);
+    }
 }
 
 impl Http2 {
     /// Hands out the jobs until the connection ends, is told to close, or was idle for too long.
     async fn serve<S>(
         self: &Arc<Self>,
-        mut connection: Connection<TokioIo<Watched<S>>, WireBody, TokioExecutor>,
+        mut connection: Connection<TokioIo<Watched<S>>, WireBody, Tasks>,
         mut jobs: Jobs,
         idle_timeout: Option<Duration>,
     ) where
