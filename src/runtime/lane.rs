@@ -46,11 +46,14 @@ impl Lane {
     }
 
     /// Runs the life of a connection on the lane; the guards count it and keep the lane driven.
-    pub(super) fn spawn<F>(&self, life: impl FnOnce(Arc<Wheel>, (OnLane, Work)) -> F)
-    where
+    pub(super) fn spawn<F>(
+        &self,
+        on_lane: OnLane,
+        life: impl FnOnce(Arc<Wheel>, (OnLane, Work)) -> F,
+    ) where
         F: Future<Output = ()> + Send + 'static,
     {
-        let guards = (self.wheel.connection(), self.wheel.work());
+        let guards = (on_lane, self.wheel.work());
         if let Some(runtime) = &self.runtime {
             drop(runtime.spawn(life(Arc::clone(&self.wheel), guards)));
         }

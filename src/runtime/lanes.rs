@@ -3,51 +3,49 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::lane::Lane;
-use crate::{config::Driving, error::Result};
+use crate::{config::Driving, error::Result, wheel::OnLane};
 
 #[derive(Debug)]
 pub(crate) struct Lanes {
     lanes: [OnceLock<Arc<Lane>>; LANES_MAX],
-    /// Held while a lane is made, so that each is made once.
-    making: Mutex<()>,
+    /// Held while a lane is chosen and, if need be, made.
+    choosing: Mutex<()>,
     driving: Driving,
 }
 
 impl Lanes {
     pub(super) fn new(driving: Driving) -> Self {
-        Self { lanes: Default::default(), making: Mutex::new(()), driving }
+        Self { lanes: Default::default(), choosing: Mutex::new(()), driving }
     }
 
     pub(super) fn get(&self, number: usize) -> Option<&Arc<Lane>> {
         self.lanes.get(number)?.get()
     }
 
-    /// The lane for a new connection; `avoid` is not it.
-    pub(super) fn for_dial(&self, avoid: Option<usize>) -> Result<&Arc<Lane>> {
-        let may = |number: &usize| avoid != Some(*number);
-        if self.driving == Driving::Background {
-            return self.make((0..LANES_MAX).find(may).unwrap_or(0));
-        }
-        let free = (0..LANES_MAX)
-            .filter(may)
-            .find(|number| self.get(*number).is_none_or(|lane| lane.wheel().connections() == 0));
-        if let Some(number) = free {
-            return self.make(number);
-        }
-        // More connections than lanes: these few are then driven for many at a time.
-        let shared = (0..LANES_MAX).filter(may).take(LANES_SHARED).filter_map(|n| self.get(n));
-        match shared.min_by_key(|lane| lane.wheel().connections()) {
-            Some(shared) => Ok(shared),
-            None => self.make(0),
-        }
+    /// The lane for a new connection, which counts there from now on; `avoid` is not it.
+    pub(super) fn for_dial(&self, avoid: Option<usize>) -> Result<(&Arc<Lane>, OnLane)> {
+        // One at a time: two connections that could have a lane each must not share one.
+        let _choosing = self.choosing.lock().unwrap_or_else(PoisonError::into_inner);
+        let lane = self.made(self.choose(avoid))?;
+        Ok((lane, lane.wheel().connection()))
     }
 
-    fn make(&self, number: usize) -> Result<&Arc<Lane>> {
-        let slot = &self.lanes[number];
-        if let Some(lane) = slot.get() {
-            return Ok(lane);
+    fn choose(&self, avoid: Option<usize>) -> usize {
+        let may = |number: &usize| avoid != Some(*number);
+        let connections = |number: &usize| self.get(*number).map_or(0, |l| l.wheel().connections());
+        let mut allowed = (0..LANES_MAX).filter(may);
+        if self.driving == Driving::Background {
+            return allowed.next().unwrap_or(0);
         }
-        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(free) = allowed.clone().find(|number| connections(number) == 0) {
+            return free;
+        }
+        // More connections than lanes: these few are then driven for many at a time.
+        allowed.take(LANES_SHARED).min_by_key(connections).unwrap_or(0)
+    }
+
+    fn made(&self, number: usize) -> Result<&Arc<Lane>> {
+        let slot = &self.lanes[number];
         if let Some(lane) = slot.get() {
             return Ok(lane);
         }

@@ -106,12 +106,12 @@ impl Lender {
 
 fn start_dial(lanes: &Weak<Lanes>, dial: Dial, connector: &Arc<Connector>) {
     let Some(lanes) = lanes.upgrade() else { return drop(dial) };
-    let lane = match lanes.for_dial(dial.avoid()) {
-        Ok(lane) => lane,
+    let (lane, on_lane) = match lanes.for_dial(dial.avoid()) {
+        Ok(chosen) => chosen,
         Err(error) => return dial.fail(error),
     };
     let connector = Arc::clone(connector);
-    lane.spawn(|wheel, guards| transport::establish(dial, connector, wheel, guards));
+    lane.spawn(on_lane, |wheel, guards| transport::establish(dial, connector, wheel, guards));
     if lend::submits() {
         // Whoever asked for it will wait, and may as well drive its dial.
         lend::plan(lane, None);
