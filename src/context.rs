@@ -61,6 +61,10 @@ impl CallContext {
         let mut future = pin!(future);
         let mut cancelled = pin!(self.feedback().map(|feedback| feedback.token().cancelled()));
         self.waiting_since.store(Moment::now().nanos(), Ordering::Relaxed);
+        let end = self.next_end();
+        if end.at <= Moment::now() {
+            return Err(Error::timed_out(end.phase, end.budget, end.limit));
+        }
         poll_fn(|cx| {
             if let Some(cancelled) = cancelled.as_mut().as_pin_mut()
                 && cancelled.poll(cx).is_ready()

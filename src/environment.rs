@@ -1,5 +1,7 @@
 //! The one place that asks the process about itself.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 /// The process a client belongs to.
 ///
 /// After `fork` the child inherits the client's memory but none of its threads, so each call
@@ -9,10 +11,49 @@ pub(crate) struct ProcessId(u32);
 
 impl ProcessId {
     pub(crate) fn current() -> Self {
-        Self(std::process::id())
+        let id = std::process::id();
+        LAST_SEEN.store(id, Ordering::Relaxed);
+        Self(id)
     }
 
     pub(crate) fn is_current(self) -> bool {
         self == Self::current()
+    }
+
+    /// The process as it was seen last, without asking the system.
+    fn last_seen() -> Self {
+        Self(LAST_SEEN.load(Ordering::Relaxed))
+    }
+}
+
+static LAST_SEEN: AtomicU32 = AtomicU32::new(0);
+
+/// A value that touches other threads when it is dropped, and so must not be in a child process.
+///
+/// It is forgotten there, if the fork was noticed before: calls look for one wherever code of the
+/// user has run.
+#[derive(Debug)]
+pub(crate) struct OfProcess<T> {
+    /// `None` only while it is dropped.
+    value: Option<T>,
+    process: ProcessId,
+}
+
+impl<T> OfProcess<T> {
+    /// Makes the value one of the process that was seen last.
+    pub(crate) fn new(value: T) -> Self {
+        Self { value: Some(value), process: ProcessId::last_seen() }
+    }
+
+    pub(crate) const fn get_mut(&mut self) -> Option<&mut T> {
+        self.value.as_mut()
+    }
+}
+
+impl<T> Drop for OfProcess<T> {
+    fn drop(&mut self) {
+        if self.process != ProcessId::last_seen() {
+            std::mem::forget(self.value.take());
+        }
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct Wheel {
     work: AtomicUsize,
     /// How many of these only wait for their caller's next read or piece.
     lulls: AtomicUsize,
+    /// How many threads wait for something on the lane and do not drive.
+    waits: AtomicUsize,
     /// Rises whenever the work came to its end.
     ends: AtomicU64,
     connections: AtomicUsize,
@@ -55,6 +57,7 @@ impl Wheel {
             driver: AtomicU8::new(Driver::Nobody as u8),
             work: AtomicUsize::new(0),
             lulls: AtomicUsize::new(0),
+            waits: AtomicUsize::new(0),
             ends: AtomicU64::new(0),
             connections: AtomicUsize::new(0),
             let_go_at: AtomicU64::new(0),
@@ -116,7 +119,7 @@ impl Wheel {
                 return None;
             }
             let ends = self.ends.load(SeqCst);
-            let has_work = self.work.load(SeqCst) > self.lulls.load(SeqCst);
+            let has_work = self.has_work();
             let is_unwatched = self.is_unwatched();
             if (has_work || is_unwatched)
                 && let Some(held) = self.take(Driver::Keeper)
@@ -125,6 +128,19 @@ impl Wheel {
             }
             self.keeper.wait(self.patience());
         }
+    }
+
+    /// Whether somebody has to drive: for work that is no lull, or whose lull is over.
+    fn has_work(&self) -> bool {
+        let lulls = if self.waits.load(SeqCst) > 0 { 0 } else { self.lulls.load(SeqCst) };
+        self.work.load(SeqCst) > lulls
+    }
+
+    /// Counts a thread that waits and does not drive, until the guard is dropped.
+    pub(crate) fn wait(self: &Arc<Self>) -> Waiting {
+        self.waits.fetch_add(1, SeqCst);
+        self.see_to_it();
+        Waiting { wheel: Arc::clone(self) }
     }
 
     /// Whether connections have been left to themselves for long enough.
@@ -204,6 +220,18 @@ impl Drop for Lull {
     }
 }
 
+/// A thread that waits: no body of the lane is in a lull meanwhile.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    wheel: Arc<Wheel>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.wheel.waits.fetch_sub(1, SeqCst);
+    }
+}
+
 /// A connection of the lane, from its dial to its end.
 #[derive(Debug)]
 pub(crate) struct OnLane {
@@ -228,7 +256,7 @@ impl Drop for Held {
     fn drop(&mut self) {
         self.wheel.let_go_at.store(Moment::now().nanos(), SeqCst);
         self.wheel.driver.store(Driver::Nobody as u8, SeqCst);
-        if self.wheel.work.load(SeqCst) > self.wheel.lulls.load(SeqCst) {
+        if self.wheel.has_work() {
             self.wheel.keeper.ring();
         }
     }

@@ -93,18 +93,18 @@ async fn attempt(
     let exchange = async {
         let mut ticket = runtime.submit(order, pump.is_none());
         let Some(pump) = &mut pump else { return Ok(pending(&mut ticket).await) };
-        let mut pumped = pin!(pump.run(&mut request.content));
+        let mut pumped = pin!(pump.run(cx, &mut request.content));
         let mut is_pumped = false;
-        poll_fn(|cx| {
+        poll_fn(|task| {
             loop {
                 // An early answer ends the upload.
-                if let Poll::Ready(answer) = pin!(&mut ticket.pending).poll(cx) {
+                if let Poll::Ready(answer) = pin!(&mut ticket.pending).poll(task) {
                     return Poll::Ready(Ok(answer));
                 }
                 if is_pumped {
                     return Poll::Pending;
                 }
-                match pumped.as_mut().poll(cx) {
+                match pumped.as_mut().poll(task) {
                     Poll::Ready(Ok(())) => is_pumped = true,
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Pending => return Poll::Pending,

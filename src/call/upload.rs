@@ -7,6 +7,7 @@ use http::HeaderMap;
 
 use crate::{
     body::{Content, Reader},
+    context::CallContext,
     error::{Error, ErrorKind, Result},
     phase::Phase,
     runtime::{Upload, pipe},
@@ -42,19 +43,22 @@ impl Pump {
     ///
     /// The reader is opened only when the connection asks for the first piece, so a request that
     /// never got that far can be sent again.
-    pub(super) async fn run(&mut self, content: &mut Content<'_>) -> Result<()> {
+    pub(super) async fn run(&mut self, cx: &CallContext, content: &mut Content<'_>) -> Result<()> {
         let Some(sender) = self.sender.take() else { return Ok(()) };
         let mut left = self.length;
         let mut reader: Option<Reader<'_>> = None;
         while left != Some(0) {
-            if poll_fn(|cx| sender.poll_room(cx)).await.is_err() {
+            if poll_fn(|task| sender.poll_room(task)).await.is_err() {
                 return Ok(());
             }
             let source = match &mut reader {
                 Some(reader) => reader,
                 None => reader.insert(open(content)?),
             };
-            let piece = read_piece(source, left)?;
+            let piece = read_piece(source, left);
+            // The reader may have forked, and this may be the child.
+            cx.same_process()?;
+            let piece = piece?;
             if piece.is_empty() {
                 break;
             }

@@ -190,7 +190,7 @@ impl fmt::Debug for Client {
     }
 }
 
-/// The process-wide client behind [`get`].
+/// The process-wide client behind [`get`]; in a child process after `fork` it does not work.
 pub fn client() -> &'static Client {
     static CLIENT: LazyLock<Client> = LazyLock::new(Client::new);
     &CLIENT

@@ -154,9 +154,10 @@ impl OpenReply {
     /// As a read; a body above [`Limits::body_bytes`](crate::Limits::body_bytes) is of kind
     /// [`Limit`](crate::ErrorKind::Limit).
     pub fn into_reply(mut self) -> Result<Reply> {
+        // Before it is taken apart: in a child process it is forgotten whole.
+        self.parts().cx.same_process()?;
         let Some(parts) = self.parts.take() else { return Err(crate::Error::no_answer()) };
         let Parts { client, cx, mut reporter, head, body, ended, held: _held } = parts;
-        cx.same_process()?;
         let shown = origin::redacted(&head.url);
         let bytes_max = client.shared.means.config().limits.body_bytes;
         let piece = std::mem::take(&mut self.piece);

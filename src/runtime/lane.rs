@@ -94,13 +94,6 @@ impl Lane {
         self.wheel.see_to_it();
     }
 
-    /// Counts as work while the guard lives, for a thread that waits and does not drive.
-    pub(super) fn called(&self) -> Work {
-        let work = self.wheel.work();
-        self.wheel.see_to_it();
-        work
-    }
-
     /// The keeper's life.
     fn keep(&self) {
         while let Some(turn) = self.wheel.await_turn() {

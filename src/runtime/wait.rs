@@ -82,7 +82,7 @@ impl Seat {
         }
         drop(hand_in);
         // Somebody else has to drive for as long as this thread waits.
-        let _called = lane.map(Lane::called);
+        let _waiting = lane.map(|lane| lane.wheel().wait());
         self.parker.park_until(until);
     }
 

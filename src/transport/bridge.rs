@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{connection::Facts, pipe};
 use crate::{
+    environment::OfProcess,
     error::{Error, ErrorKind},
     limits::Timeouts,
     origin::Route,
@@ -124,7 +125,7 @@ impl Failure {
 pub(crate) fn job(order: Order) -> (Job, Pending) {
     let (sender, receiver) = oneshot::channel();
     let answer = Answerer { sender: Some(sender), started: false };
-    (Job { order, answer }, Pending { receiver, answered: false })
+    (Job { order, answer }, Pending { receiver: OfProcess::new(receiver), answered: false })
 }
 
 impl Job {
@@ -183,7 +184,7 @@ impl Drop for Answerer {
 /// The caller's end of a job; dropping it cancels the exchange.
 #[derive(Debug)]
 pub(crate) struct Pending {
-    receiver: oneshot::Receiver<Outcome>,
+    receiver: OfProcess<oneshot::Receiver<Outcome>>,
     answered: bool,
 }
 
@@ -197,7 +198,8 @@ impl Future for Pending {
     type Output = Outcome;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let polled = Pin::new(&mut self.receiver).poll(cx);
+        let Some(receiver) = self.receiver.get_mut() else { return Poll::Pending };
+        let polled = Pin::new(receiver).poll(cx);
         self.answered = polled.is_ready();
         polled.map(|received| {
             received.unwrap_or_else(|_| {

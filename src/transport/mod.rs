@@ -55,7 +55,7 @@ pub(crate) async fn establish(
         wheel,
     };
     let traffic: Arc<Traffic> = Arc::clone(&facts.traffic);
-    let io = Watched::new(stream, traffic, place);
+    let io = Watched::new(stream, traffic, !speaks_http2, place);
     tracing::debug!(route = %dial.route(), speaks_http2, "connected");
     if speaks_http2 {
         wire::http2::run(io, dial, setup, work).await;

@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use http::HeaderMap;
 
-use crate::error::Error;
+use crate::{environment::OfProcess, error::Error};
 
 /// When a pipe begins to be filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,9 @@ pub(crate) fn pipe(bytes_max: usize, fill: Fill) -> (Sender, Receiver) {
         receiver_gone: false,
         is_asked: fill == Fill::Ahead,
     }));
-    (Sender { row: Arc::clone(&row), ended: false }, Receiver { row })
+    let sending = OfProcess::new(SendingEnd { row: Arc::clone(&row), ended: false });
+    let receiving = OfProcess::new(ReceivingEnd { row: Arc::clone(&row) });
+    (Sender { end: sending, row: Arc::clone(&row) }, Receiver { _end: receiving, row })
 }
 
 /// Guarded by a mutex that is held for a few moves only, never across a wake-up.
@@ -59,6 +61,12 @@ fn lock(row: &Shared) -> MutexGuard<'_, Row> {
 
 #[derive(Debug)]
 pub(crate) struct Sender {
+    end: OfProcess<SendingEnd>,
+    row: Shared,
+}
+
+#[derive(Debug)]
+struct SendingEnd {
     row: Shared,
     ended: bool,
 }
@@ -105,9 +113,13 @@ impl Sender {
 
     /// Says how it ended; without this, dropping the sender is an error for the receiver.
     pub(crate) fn end(mut self, end: Result<HeaderMap, Error>) {
-        self.finish(end);
+        if let Some(sending) = self.end.get_mut() {
+            sending.finish(end);
+        }
     }
+}
 
+impl SendingEnd {
     fn finish(&mut self, end: Result<HeaderMap, Error>) {
         self.ended = true;
         let mut row = lock(&self.row);
@@ -118,7 +130,7 @@ impl Sender {
     }
 }
 
-impl Drop for Sender {
+impl Drop for SendingEnd {
     fn drop(&mut self) {
         if !self.ended {
             self.finish(Err(Error::no_answer()));
@@ -128,6 +140,12 @@ impl Drop for Sender {
 
 #[derive(Debug)]
 pub(crate) struct Receiver {
+    _end: OfProcess<ReceivingEnd>,
+    row: Shared,
+}
+
+#[derive(Debug)]
+struct ReceivingEnd {
     row: Shared,
 }
 
@@ -171,7 +189,7 @@ impl Receiver {
     }
 }
 
-impl Drop for Receiver {
+impl Drop for ReceivingEnd {
     fn drop(&mut self) {
         let mut row = lock(&self.row);
         row.receiver_gone = true;

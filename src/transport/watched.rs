@@ -14,20 +14,27 @@ use crate::traffic::Traffic;
 
 /// Counts the plain-text bytes of a stream each way, and holds its place while it is open.
 ///
-/// A server that refuses an upload answers and resets. The write then fails before the answer was
+/// With HTTP/1.1 a server that refuses an upload answers and resets. The write then fails before the answer was
 /// read, so a write error only stops the writing: it is noted, further writes wait for ever, and
 /// reading goes on until it gives the answer, the end, or the error.
 #[derive(Debug)]
 pub(crate) struct Watched<S> {
     stream: S,
     traffic: Arc<Traffic>,
+    /// Whether reading goes on after a failed write: not where the writer waits for its end.
+    reads_on: bool,
     /// Given back when the socket is closed, so it comes after the stream.
     _place: Place,
 }
 
 impl<S> Watched<S> {
-    pub(crate) const fn new(stream: S, traffic: Arc<Traffic>, place: Place) -> Self {
-        Self { stream, traffic, _place: place }
+    pub(crate) const fn new(
+        stream: S,
+        traffic: Arc<Traffic>,
+        reads_on: bool,
+        place: Place,
+    ) -> Self {
+        Self { stream, traffic, reads_on, _place: place }
     }
 
     fn written(&self, result: io::Result<usize>) -> Poll<io::Result<usize>> {
@@ -36,10 +43,11 @@ impl<S> Watched<S> {
                 self.traffic.add_sent(bytes);
                 Poll::Ready(Ok(bytes))
             }
-            Err(_) => {
+            Err(_) if self.reads_on => {
                 self.traffic.note_write_failure();
                 Poll::Pending
             }
+            Err(error) => Poll::Ready(Err(error)),
         }
     }
 }

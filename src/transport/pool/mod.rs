@@ -27,6 +27,7 @@ use self::{
 };
 use super::bridge::{self, Job, Mailbox, Order, Pending};
 use crate::{
+    environment::OfProcess,
     error::{Error, ErrorKind},
     limits::Limits,
     moment::Moment,
@@ -73,7 +74,7 @@ impl Pool {
             drop(state);
             match placement {
                 Placement::Run(mailbox, ready) if may_hand_in && !mailbox.wheel().is_driven() => {
-                    hand_in = Some(HandIn { mailbox, job: Some(ready) });
+                    hand_in = Some(HandIn::new(mailbox, ready));
                     break;
                 }
                 Placement::Run(mailbox, ready) => match mailbox.send(ready) {
@@ -92,7 +93,8 @@ impl Pool {
             }
             state = self.lock();
         }
-        (Ticket { pool: Arc::clone(self), route, number, pending }, hand_in)
+        let queued = Queued { pool: Arc::clone(self), route, number, is_over: false };
+        (Ticket { queued: OfProcess::new(queued), pending }, hand_in)
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -166,27 +168,40 @@ impl std::fmt::Debug for Pool {
 /// A job that has a connection and is not there yet; dropping it sends it there.
 #[derive(Debug)]
 pub(crate) struct HandIn {
+    lane: usize,
+    parcel: OfProcess<Parcel>,
+}
+
+#[derive(Debug)]
+struct Parcel {
     mailbox: Mailbox,
     /// `None` once it was handed in.
     job: Option<Box<Job>>,
 }
 
 impl HandIn {
+    fn new(mailbox: Mailbox, job: Box<Job>) -> Self {
+        let lane = mailbox.wheel().number();
+        Self { lane, parcel: OfProcess::new(Parcel { mailbox, job: Some(job) }) }
+    }
+
     /// The number of the lane to drive.
-    pub(crate) fn lane(&self) -> usize {
-        self.mailbox.wheel().number()
+    pub(crate) const fn lane(&self) -> usize {
+        self.lane
     }
 
     /// Hands it in while driving the lane.
     pub(crate) fn inside(mut self) {
-        if let Some(job) = self.job.take() {
+        if let Some(Parcel { mailbox, job }) = self.parcel.get_mut()
+            && let Some(job) = job.take()
+        {
             // If the connection has ended, dropping the job says that it was never sent.
-            let _ = self.mailbox.hand_in(job);
+            let _ = mailbox.hand_in(job);
         }
     }
 }
 
-impl Drop for HandIn {
+impl Drop for Parcel {
     fn drop(&mut self) {
         if let Some(job) = self.job.take() {
             // Somebody else drives then.
@@ -198,15 +213,31 @@ impl Drop for HandIn {
 /// A job that was submitted: the answer to come, and the place in the queue until then.
 #[derive(Debug)]
 pub(crate) struct Ticket {
-    pool: Arc<Pool>,
-    route: Route,
-    number: u64,
+    queued: OfProcess<Queued>,
     pub(crate) pending: Pending,
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        if !self.pending.is_answered() {
+        if self.pending.is_answered()
+            && let Some(queued) = self.queued.get_mut()
+        {
+            queued.is_over = true;
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Queued {
+    pool: Arc<Pool>,
+    route: Route,
+    number: u64,
+    is_over: bool,
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        if !self.is_over {
             let job = self.pool.lock().abandon(&self.route, self.number);
             drop(job);
         }

@@ -1,0 +1,51 @@
+//! What abide promises, through its public API, against a scripted server on loopback.
+//!
+//! One module per promise. Nothing sleeps in order to synchronise: the server signals, and times
+//! are asserted from one side only.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where it meets the unexpected")]
+
+mod bad_input;
+mod blocking_request;
+mod bodies;
+mod calls;
+mod cancellation;
+#[cfg(feature = "charset")]
+mod charset;
+mod clients;
+mod early_answers;
+mod feedback;
+mod from_anywhere;
+#[cfg(all(feature = "tls", feature = "http2"))]
+mod http2;
+#[cfg(all(feature = "tls", feature = "http2"))]
+mod http2_cancellation;
+#[cfg(all(feature = "tls", feature = "http2"))]
+mod http2_faults;
+#[cfg(feature = "json")]
+mod json;
+mod limits;
+mod many_cancels;
+mod names;
+mod pool;
+mod random;
+mod replies;
+mod stale_connections;
+mod streaming;
+#[cfg_attr(
+    not(all(feature = "tls", feature = "http2")),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "some servers are only of use to a client that can speak to them"
+    )
+)]
+#[path = "../support/mod.rs"]
+mod support;
+mod threads;
+mod timeouts;
+#[cfg(feature = "tls")]
+mod tls;
+mod truncation;
+mod victim;
+mod waiting;

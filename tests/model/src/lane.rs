@@ -1,0 +1,256 @@
+//! A lane with a toy for an event loop: jobs come by mail, as with tokio, and a future says when
+//! to end.
+
+use std::{
+    collections::VecDeque,
+    future::{Future, poll_fn},
+    pin::pin,
+    task::{Context, Poll, Wake, Waker},
+};
+
+use shuttle::{
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+    thread::{self, JoinHandle},
+};
+
+use crate::{
+    moment::Moment,
+    parker::Parker,
+    wheel::{Held, Lull, Turn, Wheel, Work},
+};
+
+pub(crate) struct Lane {
+    pub(crate) wheel: Arc<Wheel>,
+    events: Arc<Events>,
+}
+
+impl Lane {
+    pub(crate) fn start(is_lent: bool) -> (Arc<Self>, JoinHandle<()>) {
+        let lane = Arc::new(Self { wheel: Wheel::new(0, is_lent), events: Arc::default() });
+        let kept = Arc::clone(&lane);
+        let keeper = thread::spawn(move || {
+            while let Some(turn) = kept.wheel.await_turn() {
+                kept.keep_turn(&turn);
+            }
+        });
+        (lane, keeper)
+    }
+
+    fn keep_turn(&self, turn: &Turn) {
+        let mut was_over = false;
+        self.block_on(poll_fn(|cx| {
+            let is_over = turn.is_over(cx);
+            if is_over && was_over {
+                return Poll::Ready(());
+            }
+            if is_over {
+                cx.waker().wake_by_ref();
+            }
+            was_over = is_over;
+            Poll::Pending
+        }));
+    }
+
+    /// As a caller that waits.
+    pub(crate) fn drive(
+        &self,
+        held: Held,
+        hand_in: Option<Job>,
+        parker: &Parker,
+        until: Option<Moment>,
+    ) {
+        self.block_on(async {
+            if let Some(job) = hand_in {
+                self.mail(job);
+            }
+            let mut notified = pin!(parker.notified());
+            // In real life a timer of the event loop; the toy's are always due.
+            poll_fn(|cx| match notified.as_mut().poll(cx) {
+                Poll::Pending if until.is_some() => {
+                    cx.waker().wake_by_ref();
+                    thread::yield_now();
+                    let is_over =
+                        shuttle::rand::Rng::gen_bool(&mut shuttle::rand::thread_rng(), 0.5);
+                    if is_over { Poll::Ready(()) } else { Poll::Pending }
+                }
+                polled => polled,
+            })
+            .await;
+        });
+        drop(held);
+    }
+
+    /// From outside: for somebody else to drive.
+    pub(crate) fn send(&self, job: Job) {
+        self.mail(job);
+        self.wheel.see_to_it();
+    }
+
+    fn mail(&self, mut job: Job) {
+        job.work.get_or_insert_with(|| self.wheel.work());
+        self.events.push(job);
+    }
+
+    /// How many jobs have come to their end.
+    pub(crate) fn await_ends(&self, jobs: usize) {
+        let queue = self.events.queue.lock().unwrap();
+        drop(self.events.ended.wait_while(queue, |queue| queue.ends < jobs).unwrap());
+    }
+
+    /// Runs jobs on this thread until the future is ready; the future is polled only when woken.
+    fn block_on(&self, future: impl Future<Output = ()>) {
+        let _alone = Alone::enter(&self.events);
+        let mut future = pin!(future);
+        let waker = Waker::from(Arc::clone(&self.events));
+        let mut cx = Context::from_waker(&waker);
+        self.events.queue.lock().unwrap().is_woken = true;
+        loop {
+            let (is_woken, job) = self.events.next();
+            if let Some(job) = job {
+                self.run(job);
+            }
+            if is_woken && future.as_mut().poll(&mut cx).is_ready() {
+                return;
+            }
+        }
+    }
+
+    fn run(&self, mut job: Job) {
+        if job.panics {
+            // Without the hook that would print it.
+            std::panic::resume_unwind(Box::new("a driver's panic"));
+        }
+        if job.turns > 0 {
+            job.turns -= 1;
+            return self.events.push(job);
+        }
+        if job.is_open.load(SeqCst) {
+            // The head has come; now it is for the caller to go on.
+            job.lull = job.lull.or_else(|| job.work.as_ref().map(Work::lull));
+            let (answer, events) = (job.answer.clone(), Arc::clone(&self.events));
+            events.queue.lock().unwrap().lulled.push(job);
+            return answer.give();
+        }
+        drop(job.lull);
+        // As on the wire: who waits for the answer finds nothing left to do.
+        drop(job.work);
+        job.answer.give();
+        self.events.queue.lock().unwrap().ends += 1;
+        self.events.ended.notify_all();
+    }
+
+    /// Its caller or the server goes on with an open job; wakes the job's task and nobody else.
+    pub(crate) fn end_lull(&self, is_open: &AtomicBool) {
+        is_open.store(false, SeqCst);
+        let mut queue = self.events.queue.lock().unwrap();
+        let lulled = std::mem::take(&mut queue.lulled);
+        let (open, ended) = lulled.into_iter().partition(|job| job.is_open.load(SeqCst));
+        queue.lulled = open;
+        let ended: Vec<Job> = ended;
+        queue.jobs.extend(ended);
+        drop(queue);
+        self.events.happened.notify_one();
+    }
+}
+
+/// What needs the event loop.
+pub(crate) struct Job {
+    pub(crate) answer: Arc<Answer>,
+    /// How often it has to be run before it is done.
+    pub(crate) turns: u8,
+    pub(crate) panics: bool,
+    /// Whether it answers and then waits for its caller.
+    pub(crate) is_open: Arc<AtomicBool>,
+    work: Option<Work>,
+    lull: Option<Lull>,
+}
+
+impl Job {
+    pub(crate) fn new(answer: &Arc<Answer>, turns: u8) -> Self {
+        let (answer, is_open) = (Arc::clone(answer), Arc::default());
+        Self { answer, turns, panics: false, is_open, work: None, lull: None }
+    }
+}
+
+/// A oneshot to a caller, and its cancelling.
+pub(crate) struct Answer {
+    times: AtomicUsize,
+    waker: Waker,
+}
+
+impl Answer {
+    pub(crate) fn new(parker: &Arc<Parker>) -> Arc<Self> {
+        let waker = Waker::from(Arc::clone(parker));
+        Arc::new(Self { times: AtomicUsize::new(0), waker })
+    }
+
+    pub(crate) fn give(&self) {
+        self.times.fetch_add(1, SeqCst);
+        self.waker.wake_by_ref();
+    }
+
+    pub(crate) fn is_there(&self) -> bool {
+        self.times() > 0
+    }
+
+    /// How often it was given: an open job gives its head and its end.
+    pub(crate) fn times(&self) -> usize {
+        self.times.load(SeqCst)
+    }
+}
+
+#[derive(Default)]
+struct Events {
+    queue: Mutex<Queue>,
+    happened: Condvar,
+    ended: Condvar,
+    is_run: AtomicBool,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    lulled: Vec<Job>,
+    is_woken: bool,
+    ends: usize,
+}
+
+impl Events {
+    fn push(&self, job: Job) {
+        self.queue.lock().unwrap().jobs.push_back(job);
+        self.happened.notify_one();
+    }
+
+    fn next(&self) -> (bool, Option<Job>) {
+        let queue = self.queue.lock().unwrap();
+        let is_quiet = |queue: &mut Queue| !queue.is_woken && queue.jobs.is_empty();
+        let mut queue = self.happened.wait_while(queue, is_quiet).unwrap();
+        (std::mem::take(&mut queue.is_woken), queue.jobs.pop_front())
+    }
+}
+
+impl Wake for Events {
+    fn wake(self: Arc<Self>) {
+        self.queue.lock().unwrap().is_woken = true;
+        self.happened.notify_one();
+    }
+}
+
+/// Asserts that a lane has one driver at most.
+struct Alone<'e>(&'e Events);
+
+impl<'e> Alone<'e> {
+    fn enter(events: &'e Events) -> Self {
+        assert!(!events.is_run.swap(true, SeqCst), "two drive one lane");
+        Self(events)
+    }
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        self.0.is_run.store(false, SeqCst);
+    }
+}

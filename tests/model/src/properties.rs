@@ -1,0 +1,342 @@
+//! What has to hold in every interleaving.
+//!
+//! A call that would wait for ever is a deadlock to the checker, or, where time passes, an
+//! execution without end. That a lane has one driver at most is asserted in every one of them.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
+
+use shuttle::{
+    Config, MaxSteps, Runner,
+    rand::{Rng, thread_rng},
+    scheduler::{PctScheduler, RandomScheduler, Scheduler},
+    sync::{Arc, atomic::AtomicBool, atomic::Ordering::SeqCst},
+    thread,
+};
+
+use crate::{
+    lane::{Answer, Job, Lane},
+    moment::{self, Moment, Time},
+    parker::Parker,
+};
+
+/// Where time stands still nothing is found by a look that comes by chance.
+#[test]
+fn no_call_waits_for_ever_though_time_stands_still() {
+    check(|| {
+        moment::begin(Time::StandsStill);
+        let (lane, keeper) = Lane::start(true);
+        let connected = lane.wheel.connection();
+        let callers = thread_rng().gen_range(1..=3);
+        let calls = (0..callers).map(|caller| spawn(&lane, move |lane| calls(lane, caller)));
+        let calls: Vec<_> = calls.collect();
+        let jobs = calls.into_iter().map(|call| call.join().unwrap()).sum();
+        // Also the work of those that left early.
+        lane.await_ends(jobs);
+        drop(connected);
+        lane.wheel.stop();
+        keeper.join().unwrap();
+    });
+}
+
+#[test]
+fn a_keeper_that_never_lends_serves_all() {
+    check(|| {
+        moment::begin(Time::StandsStill);
+        let (lane, keeper) = Lane::start(false);
+        let calls: Vec<_> =
+            (0..2).map(|caller| spawn(&lane, move |lane| calls(lane, caller))).collect();
+        let jobs = calls.into_iter().map(|call| call.join().unwrap()).sum();
+        lane.await_ends(jobs);
+        lane.wheel.stop();
+        keeper.join().unwrap();
+    });
+}
+
+/// A watching keeper takes turns whenever it likes.
+#[test]
+fn no_call_waits_for_ever_while_the_keeper_watches() {
+    check(|| {
+        moment::begin(Time::Passes);
+        let (lane, keeper) = Lane::start(true);
+        let connected = lane.wheel.connection();
+        let calls: Vec<_> =
+            (0..2).map(|caller| spawn(&lane, move |lane| calls(lane, caller))).collect();
+        let jobs = calls.into_iter().map(|call| call.join().unwrap()).sum();
+        lane.await_ends(jobs);
+        drop(connected);
+        lane.wheel.stop();
+        keeper.join().unwrap();
+    });
+}
+
+/// Else callers that come one after the other would never drive.
+#[test]
+fn a_keeper_lets_go_when_the_work_has_ended() {
+    check(|| {
+        moment::begin(Time::Passes);
+        let (lane, keeper) = Lane::start(true);
+        let connected = lane.wheel.connection();
+        while !lane.wheel.is_driven() {
+            thread::yield_now();
+        }
+        // It watches, and from now on it has no reason to begin once more.
+        moment::stop();
+        let callers: Vec<_> = (0..2)
+            .map(|turns| spawn(&lane, move |lane| call(lane, Patience::Endless, turns)))
+            .collect();
+        callers.into_iter().for_each(|caller| caller.join().unwrap());
+        while lane.wheel.is_driven() {
+            thread::yield_now();
+        }
+        drop(connected);
+        lane.wheel.stop();
+        keeper.join().unwrap();
+    });
+}
+
+/// Its connection has to be closed though its caller never waits again.
+#[test]
+fn an_open_reply_that_is_dropped_ends_without_its_caller() {
+    check(|| {
+        moment::begin(Time::Passes);
+        let (lane, keeper) = Lane::start(true);
+        let connected = lane.wheel.connection();
+        let other = spawn(&lane, |lane| calls(lane, 0));
+        let parker = Parker::new();
+        let answer = Answer::new(&parker);
+        let job = Job::new(&answer, 0);
+        let is_open = Arc::clone(&job.is_open);
+        is_open.store(true, SeqCst);
+        await_answer(&lane, job, &parker, Patience::Endless);
+        lane.end_lull(&is_open);
+        lane.await_ends(1 + other.join().unwrap());
+        drop(connected);
+        lane.wheel.stop();
+        keeper.join().unwrap();
+    });
+}
+
+/// Its next piece comes while nobody drives and the work looks as if it waited for its caller.
+#[test]
+fn a_read_is_not_forgotten_when_another_lets_go() {
+    check(|| {
+        moment::begin(Time::StandsStill);
+        let (lane, keeper) = Lane::start(true);
+        let connected = lane.wheel.connection();
+        let other = spawn(&lane, |lane| calls(lane, 0));
+        let parker = Parker::new();
+        let answer = Answer::new(&parker);
+        let job = Job::new(&answer, 0);
+        let is_open = Arc::clone(&job.is_open);
+        is_open.store(true, SeqCst);
+        await_answer(&lane, job, &parker, Patience::Endless);
+        let server = spawn(&lane, move |lane| lane.end_lull(&is_open));
+        while answer.times() < 2 {
+            rest(&lane, None, &parker, Patience::Endless);
+        }
+        server.join().unwrap();
+        lane.await_ends(1 + other.join().unwrap());
+        drop(connected);
+        lane.wheel.stop();
+        keeper.join().unwrap();
+    });
+}
+
+/// Else the lane would count as driven for ever, and each dial would make another.
+#[test]
+fn a_watching_keeper_lets_go_of_a_lane_without_connections() {
+    check(|| {
+        moment::begin(Time::Passes);
+        let (lane, keeper) = Lane::start(true);
+        let connected = lane.wheel.connection();
+        while !lane.wheel.is_driven() {
+            thread::yield_now();
+        }
+        drop(connected);
+        while lane.wheel.is_driven() {
+            thread::yield_now();
+        }
+        lane.wheel.stop();
+        keeper.join().unwrap();
+    });
+}
+
+/// The waker comes from anywhere at any time, to a thread that drives and parks by turns.
+#[test]
+fn no_wake_up_is_lost_between_parking_and_driving() {
+    check(|| {
+        moment::begin(Time::StandsStill);
+        let (lane, keeper) = Lane::start(true);
+        let parker = Parker::new();
+        let answers: Vec<_> = (0..3).map(|_| Answer::new(&parker)).collect();
+        let given = answers.clone();
+        let giver = thread::spawn(move || given.iter().for_each(|answer| answer.give()));
+        // Somebody who has the wheel now and then, so that both ways are gone.
+        let other = spawn(&lane, |lane| calls(lane, 0));
+        for answer in &answers {
+            while !answer.is_there() {
+                rest(&lane, None, &parker, Patience::Endless);
+            }
+        }
+        giver.join().unwrap();
+        lane.await_ends(other.join().unwrap());
+        lane.wheel.stop();
+        keeper.join().unwrap();
+    });
+}
+
+#[test]
+fn a_stop_ends_the_keeper_whatever_it_does() {
+    check(|| {
+        let time = if thread_rng().gen_bool(0.5) { Time::Passes } else { Time::StandsStill };
+        moment::begin(time);
+        let (lane, keeper) = Lane::start(thread_rng().gen_bool(0.5));
+        let _connected = lane.wheel.connection();
+        let parker = Parker::new();
+        let answer = Answer::new(&parker);
+        // Nobody waits for it.
+        let sender = spawn(&lane, move |lane| lane.send(Job::new(&answer, 1)));
+        lane.wheel.stop();
+        keeper.join().unwrap();
+        sender.join().unwrap();
+    });
+}
+
+#[test]
+fn a_driver_that_panics_lets_go() {
+    check(|| {
+        moment::begin(Time::StandsStill);
+        let (lane, keeper) = Lane::start(true);
+        let panicking = spawn(&lane, |lane| {
+            let Some(held) = lane.wheel.take_as_caller() else { return false };
+            let parker = Parker::new();
+            let mut job = Job::new(&Answer::new(&parker), 0);
+            job.panics = true;
+            let driving = || lane.drive(held, Some(job), &parker, None);
+            catch_unwind(AssertUnwindSafe(driving)).unwrap_err();
+            true
+        });
+        let other = spawn(&lane, |lane| calls(lane, 0));
+        panicking.join().unwrap();
+        lane.await_ends(other.join().unwrap());
+        assert!(lane.wheel.take_as_caller().is_some() || keeper_drives(&lane));
+        lane.wheel.stop();
+        keeper.join().unwrap();
+    });
+}
+
+/// The keeper may still be about to let go; it does.
+fn keeper_drives(lane: &Arc<Lane>) -> bool {
+    while lane.wheel.is_driven() {
+        thread::yield_now();
+    }
+    true
+}
+
+/// Two calls of one thread, one of which may be left early; how many jobs that were.
+fn calls(lane: &Arc<Lane>, caller: u8) -> usize {
+    let patience = match thread_rng().gen_range(0..3) {
+        0 => Patience::Cancelled,
+        1 if moment::passes() => Patience::Short,
+        _ => Patience::Endless,
+    };
+    call(lane, patience, caller % 2);
+    call(lane, Patience::Endless, 0);
+    2
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    Endless,
+    /// Looks up after some time, and gives up.
+    Short,
+    /// Somebody else ends it, sooner or later.
+    Cancelled,
+}
+
+fn call(lane: &Arc<Lane>, patience: Patience, turns: u8) {
+    let parker = Parker::new();
+    let job = Job::new(&Answer::new(&parker), turns);
+    await_answer(lane, job, &parker, patience);
+}
+
+/// As `runtime/wait.rs` does it.
+fn await_answer(lane: &Arc<Lane>, job: Job, parker: &Arc<Parker>, patience: Patience) {
+    let answer = Arc::clone(&job.answer);
+    let cancelled = Arc::new(AtomicBool::new(false));
+    let canceller = (patience == Patience::Cancelled).then(|| {
+        let (cancelled, wake) = (Arc::clone(&cancelled), Answer::new(parker));
+        thread::spawn(move || {
+            cancelled.store(true, SeqCst);
+            wake.give();
+        })
+    });
+    let mut hand_in = Some(job);
+    if lane.wheel.is_driven()
+        && let Some(job) = hand_in.take()
+    {
+        lane.send(job);
+    }
+    let mut looks = 0;
+    while !answer.is_there() && !cancelled.load(SeqCst) && looks < 2 {
+        rest(lane, hand_in.take(), parker, patience);
+        looks += usize::from(patience == Patience::Short);
+    }
+    if let Some(job) = hand_in {
+        lane.send(job);
+    }
+    canceller.into_iter().for_each(|canceller| canceller.join().unwrap());
+}
+
+fn rest(lane: &Arc<Lane>, hand_in: Option<Job>, parker: &Arc<Parker>, patience: Patience) {
+    let until = match patience {
+        Patience::Short => Some(Moment::now().plus(Duration::from_millis(10))),
+        _ => None,
+    };
+    if let Some(held) = lane.wheel.take_as_caller() {
+        lane.drive(held, hand_in, parker, until);
+        parker.take_notification();
+        return;
+    }
+    if let Some(job) = hand_in {
+        lane.send(job);
+    }
+    let _waiting = lane.wheel.wait();
+    parker.park_until(until.unwrap_or(Moment::NEVER));
+}
+
+fn spawn<T: Send + 'static>(
+    lane: &Arc<Lane>,
+    run: impl FnOnce(&Arc<Lane>) -> T + Send + 'static,
+) -> thread::JoinHandle<T> {
+    let lane = Arc::clone(lane);
+    thread::spawn(move || run(&lane))
+}
+
+/// Runs many interleavings, half of them at random and half as rare bugs like them.
+fn check(execution: impl Fn() + Send + Sync + 'static) {
+    let seconds = std::env::var("ABIDE_MODEL_SECONDS").ok();
+    let seconds = seconds.and_then(|seconds| seconds.parse().ok()).unwrap_or(SECONDS);
+    let mut config = Config::new();
+    config.max_steps = MaxSteps::FailAfter(STEPS_MAX);
+    config.max_time = Some(Duration::from_secs_f64(seconds));
+    let execution = Arc::new(execution);
+    let random = Box::new(RandomScheduler::new(ITERATIONS_MAX));
+    let rare = Box::new(PctScheduler::new(CHANGES_MAX, ITERATIONS_MAX));
+    for scheduler in [random as Box<dyn Scheduler + Send>, rare] {
+        let execution = Arc::clone(&execution);
+        let iterations = Runner::new(scheduler, config.clone()).run(move || execution());
+        println!("{iterations} interleavings");
+    }
+}
+
+/// For each scheduler and property; `ABIDE_MODEL_SECONDS` says otherwise.
+const SECONDS: f64 = 3.0;
+const ITERATIONS_MAX: usize = 1_000_000;
+/// An execution that takes longer has a call that waits for ever.
+const STEPS_MAX: usize = 20_000;
+/// How many turns a bug may need at the right moments.
+const CHANGES_MAX: usize = 4;

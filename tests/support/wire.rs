@@ -1,0 +1,127 @@
+//! One accepted connection: the socket, its TLS state if any, and what was read ahead.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustls::{ServerConfig, ServerConnection, Stream};
+use socket2::SockRef;
+
+pub(super) struct Wire {
+    socket: Arc<TcpStream>,
+    tls: Option<ServerConnection>,
+    ahead: Vec<u8>,
+}
+
+impl Wire {
+    pub(super) fn plain(socket: Arc<TcpStream>) -> Self {
+        Self { socket, tls: None, ahead: Vec::new() }
+    }
+
+    /// Shakes hands over TLS.
+    pub(super) fn secure(socket: Arc<TcpStream>, config: Arc<ServerConfig>) -> io::Result<Self> {
+        let mut tls = ServerConnection::new(config).map_err(io::Error::other)?;
+        let shaken = tls.complete_io(&mut &*socket);
+        // A refusal is an alert that still has to be sent, and seen before the close.
+        if let Err(error) = shaken {
+            let mut wire = Self { socket, tls: Some(tls), ahead: Vec::new() };
+            wire.finish();
+            wire.drain();
+            return Err(error);
+        }
+        Ok(Self { socket, tls: Some(tls), ahead: Vec::new() })
+    }
+
+    /// Reads up to and including the first `end`; `None` when the client has gone before.
+    pub(super) fn read_until(&mut self, end: &[u8]) -> Option<Vec<u8>> {
+        let mut taken = std::mem::take(&mut self.ahead);
+        loop {
+            if let Some(at) = taken.windows(end.len()).position(|window| window == end) {
+                self.ahead = taken.split_off(at + end.len());
+                return Some(taken);
+            }
+            assert!(taken.len() < LINES_MAX, "the client's head or line is endless");
+            let more = self.read_more().filter(|more| !more.is_empty())?;
+            taken.extend_from_slice(&more);
+        }
+    }
+
+    /// Reads at least one and at most `max` bytes; `None` when the client has gone.
+    pub(super) fn read_some(&mut self, max: usize) -> Option<Vec<u8>> {
+        let mut taken = match std::mem::take(&mut self.ahead) {
+            ahead if ahead.is_empty() => self.read_more()?,
+            ahead => ahead,
+        };
+        if taken.len() > max {
+            self.ahead = taken.split_off(max);
+        }
+        Some(taken)
+    }
+
+    /// Reads to the client's end and forgets what came.
+    pub(super) fn drain(&mut self) {
+        self.ahead.clear();
+        while self.read_more().is_some() {}
+        // The end of TLS is not yet the end of the connection.
+        let mut buffer = [0; 1024];
+        while (&*self.socket).read(&mut buffer).is_ok_and(|length| length > 0) {}
+    }
+
+    /// Like [`Self::drain`]; `false` when the client was still there at `deadline`.
+    pub(super) fn drain_until(&mut self, deadline: Instant) -> bool {
+        let patience = deadline.saturating_duration_since(Instant::now());
+        drop(self.socket.set_read_timeout(Some(patience)));
+        self.drain();
+        drop(self.socket.set_read_timeout(None));
+        Instant::now() < deadline
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut socket = &*self.socket;
+        match &mut self.tls {
+            None => socket.write_all(bytes),
+            Some(tls) => {
+                let mut stream = Stream::new(tls, &mut socket);
+                stream.write_all(bytes)?;
+                stream.flush()
+            }
+        }
+    }
+
+    /// Says the end in this direction, over TLS with its own farewell first.
+    pub(super) fn finish(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+        }
+        self.cut();
+    }
+
+    /// Says the end in this direction without the farewell of TLS.
+    pub(super) fn cut(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            // Alerts and the farewell may still be unsent; a vanished client is nobody's fault.
+            while tls.wants_write() && tls.write_tls(&mut &*self.socket).is_ok() {}
+        }
+        drop(self.socket.shutdown(Shutdown::Write));
+    }
+
+    /// Makes the close that follows a reset.
+    pub(super) fn arm_reset(&self) {
+        drop(SockRef::from(&*self.socket).set_linger(Some(Duration::ZERO)));
+    }
+
+    fn read_more(&mut self) -> Option<Vec<u8>> {
+        let mut buffer = vec![0; READ_MAX];
+        let mut socket = &*self.socket;
+        let length = match &mut self.tls {
+            None => socket.read(&mut buffer),
+            Some(tls) => Stream::new(tls, &mut socket).read(&mut buffer),
+        };
+        buffer.truncate(length.ok()?);
+        Some(buffer).filter(|buffer| !buffer.is_empty())
+    }
+}
+
+const READ_MAX: usize = 64 * 1024;
+const LINES_MAX: usize = 1024 * 1024;
