@@ -15,15 +15,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use abide::{Client, Feedback, Reply};
+use abide::{Client, Driving, Feedback, Reply};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Result<()> {
     let server = Server::start()?;
-    let client = Client::new();
+    let clients =
+        [("", Client::new()), (", lent thread", Client::builder().driving(Driving::Lent).build()?)];
     let url = format!("http://{}/", server.addr);
-    let reply = client.get(&url).send()?;
+    let reply = clients[0].1.get(&url).send()?;
     // The bytes that abide sends are those that the bare loop sends too.
     let request = server.requests.recv()?;
     let mut socket = TcpStream::connect(server.addr)?;
@@ -32,18 +33,21 @@ fn main() -> Result<()> {
     let mut answers = Answers::default();
     let began = Instant::now();
     for round in 0..ROUNDS {
-        answers.add("creating a client", per_one(CLIENTS, Client::new));
-        answers.add("cloning and dropping a reply", cloning(&reply));
-        // The order changes, so that neither always runs in the other's wake.
-        let bare_first = round % 2 == 0;
-        let before = bare_first.then(|| exchanges(&mut socket, &request)).transpose()?;
-        let call = calls(&client, &url)?;
-        let bare = before.map_or_else(|| exchanges(&mut socket, &request), Ok)?;
-        answers.add("a GET over a kept connection", call);
-        answers.add("the same bytes over a bare TcpStream", bare);
-        answers.add("what the call adds to that, within a round", call - bare);
-        server.requests.try_iter().for_each(drop);
-        answers.add("from cancel() to the return of send()", cancelling(&client, &url, &server)?);
+        answers.add("creating a client", "", per_one(CLIENTS, Client::new));
+        answers.add("cloning and dropping a reply", "", cloning(&reply));
+        for (how, client) in &clients {
+            // The order changes, so that neither always runs in the other's wake.
+            let bare_first = round % 2 == 0;
+            let before = bare_first.then(|| exchanges(&mut socket, &request)).transpose()?;
+            let call = calls(client, &url)?;
+            let bare = before.map_or_else(|| exchanges(&mut socket, &request), Ok)?;
+            answers.add("the bytes of a GET over a bare TcpStream", "", bare);
+            answers.add("a GET over a kept connection", how, call);
+            answers.add("what it adds to the bytes, within a round", how, call - bare);
+            server.requests.try_iter().for_each(drop);
+            let cancel = cancelling(client, &url, &server)?;
+            answers.add("from cancel() to the return of send()", how, cancel);
+        }
         if began.elapsed() > TIME_MAX {
             break;
         }
@@ -155,13 +159,13 @@ fn serve(mut socket: TcpStream, seen: &Sender<Vec<u8>>) -> io::Result<()> {
 
 /// What was measured, in the order in which it was first measured.
 #[derive(Default)]
-struct Answers(Vec<(&'static str, Vec<f64>)>);
+struct Answers(Vec<([&'static str; 2], Vec<f64>)>);
 
 impl Answers {
-    fn add(&mut self, question: &'static str, nanos: f64) {
-        match self.0.iter_mut().find(|(asked, _)| *asked == question) {
+    fn add(&mut self, what: &'static str, how: &'static str, nanos: f64) {
+        match self.0.iter_mut().find(|(question, _)| *question == [what, how]) {
             Some((_, samples)) => samples.push(nanos),
-            None => self.0.push((question, vec![nanos])),
+            None => self.0.push(([what, how], vec![nanos])),
         }
     }
 
@@ -170,7 +174,8 @@ impl Answers {
             samples.sort_by(f64::total_cmp);
             let at = |part: usize| shown(samples[(samples.len() - 1) * part / 4]);
             let rounds = samples.len();
-            println!("{question:45}{:>10}  ({} to {}, {rounds} rounds)", at(2), at(1), at(3));
+            let question = question.concat();
+            println!("{question:55}{:>10}  ({} to {}, {rounds} rounds)", at(2), at(1), at(3));
         }
     }
 }
@@ -183,7 +188,7 @@ fn shown(nanos: f64) -> String {
     if nanos.abs() < 1e3 { format!("{nanos:.1} ns") } else { format!("{:.2} µs", nanos / 1e3) }
 }
 
-const ROUNDS: usize = 101;
+const ROUNDS: usize = 51;
 const TIME_MAX: Duration = Duration::from_secs(8);
 const CLIENTS: u32 = 200;
 const CLONES: u32 = 10_000;

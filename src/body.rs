@@ -21,7 +21,8 @@ use crate::{
 ///
 /// ```
 /// use abide::Body;
-/// let from_text = Body::from("hello");
+/// let text = String::from("hello");
+/// let from_text = Body::from(&text);
 /// let from_reader = Body::sized_reader(&b"hello"[..], 5);
 /// let repeatable = Body::factory(Some(5), || Ok(&b"hello"[..]));
 /// ```
@@ -36,6 +37,8 @@ pub(crate) enum Content<'b> {
     #[default]
     Empty,
     Bytes(Bytes),
+    /// Bytes that the caller keeps; copied when they are sent.
+    Borrowed(&'b [u8]),
     Factory {
         length: Option<u64>,
         make: Factory<'b>,
@@ -89,6 +92,7 @@ impl Content<'_> {
         match self {
             Self::Empty => Some(0),
             Self::Bytes(bytes) => Some(bytes.len() as u64),
+            Self::Borrowed(bytes) => Some(bytes.len() as u64),
             Self::Factory { length, .. } | Self::Reader { length, .. } => *length,
         }
     }
@@ -96,7 +100,7 @@ impl Content<'_> {
     /// Whether the whole of it can be sent again.
     pub(crate) const fn is_replayable(&self) -> bool {
         match self {
-            Self::Empty | Self::Bytes(_) | Self::Factory { .. } => true,
+            Self::Empty | Self::Bytes(_) | Self::Borrowed(_) | Self::Factory { .. } => true,
             Self::Reader { reader, .. } => reader.is_some(),
         }
     }
@@ -106,7 +110,7 @@ impl fmt::Debug for Body<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match &self.0 {
             Content::Empty => "empty",
-            Content::Bytes(_) => "bytes",
+            Content::Bytes(_) | Content::Borrowed(_) => "bytes",
             Content::Factory { .. } => "factory",
             Content::Reader { .. } => "reader",
         };
@@ -138,14 +142,32 @@ impl From<String> for Body<'_> {
     }
 }
 
-impl From<&'static [u8]> for Body<'_> {
-    fn from(bytes: &'static [u8]) -> Self {
-        Bytes::from_static(bytes).into()
+impl<'b> From<&'b [u8]> for Body<'b> {
+    fn from(bytes: &'b [u8]) -> Self {
+        Self(Content::Borrowed(bytes))
     }
 }
 
-impl From<&'static str> for Body<'_> {
-    fn from(text: &'static str) -> Self {
-        Bytes::from_static(text.as_bytes()).into()
+impl<'b> From<&'b str> for Body<'b> {
+    fn from(text: &'b str) -> Self {
+        text.as_bytes().into()
+    }
+}
+
+impl<'b> From<&'b Vec<u8>> for Body<'b> {
+    fn from(bytes: &'b Vec<u8>) -> Self {
+        bytes.as_slice().into()
+    }
+}
+
+impl<'b> From<&'b String> for Body<'b> {
+    fn from(text: &'b String) -> Self {
+        text.as_bytes().into()
+    }
+}
+
+impl<'b, const N: usize> From<&'b [u8; N]> for Body<'b> {
+    fn from(bytes: &'b [u8; N]) -> Self {
+        bytes.as_slice().into()
     }
 }

@@ -131,7 +131,8 @@ impl Feedback {
 
     /// Adds a listener for the upload.
     ///
-    /// It runs on the thread that waits for the call, at most about 20 times a second when there
+    /// A listener that holds a clone of this feedback keeps both alive for ever; let it hold the
+    /// parent of a [`child`](Self::child) to cancel by. It runs on the thread that waits for the call, at most about 20 times a second when there
     /// is news, and once at the end. It may cancel the call and make calls of its own; a panic in
     /// it passes through the waiting call to its caller.
     pub fn on_upload(&self, listener: impl Fn(Progress) + Send + Sync + 'static) {

@@ -27,8 +27,10 @@ impl Origin {
             "http" => false,
             "https" => true,
             other => {
+                let hint =
+                    if url.cannot_be_a_base() { "; does `http://` miss in front?" } else { "" };
                 return Err(Error::invalid(format!(
-                    "the scheme `{other}` is unknown; use http or https"
+                    "the scheme `{other}` is unknown; use http or https{hint}"
                 )));
             }
         };

@@ -7,7 +7,7 @@ use std::{
 
 /// Looks up the addresses of a host name.
 ///
-/// Runs on the client's resolver threads (16 at most), so it may block; a look-up that takes
+/// Runs on the client's resolver threads (16, and a few more while some are stuck), so it may block; a look-up that takes
 /// longer than the `resolve` budget is given up by the calls that wait for it.
 pub trait Resolve: Send + Sync + 'static {
     /// Looks up `host`, a name without port; addresses come in order of preference.

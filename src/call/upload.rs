@@ -2,7 +2,7 @@
 
 use std::{future::poll_fn, io::Read};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 
 use crate::{
@@ -18,6 +18,7 @@ pub(super) fn begin(content: &mut Content<'_>) -> Result<(Upload, Option<Pump>)>
     match content {
         Content::Empty => Ok((Upload::Empty, None)),
         Content::Bytes(bytes) => Ok((Upload::Bytes(bytes.clone()), None)),
+        Content::Borrowed(bytes) => Ok((Upload::Bytes(Bytes::copy_from_slice(bytes)), None)),
         Content::Factory { length, .. } => Ok(piped(*length)),
         Content::Reader { length, reader: Some(_) } => Ok(piped(*length)),
         Content::Reader { reader: None, .. } => Err(Error::new(
@@ -84,7 +85,7 @@ fn open<'b>(content: &mut Content<'b>) -> Result<Reader<'b>> {
         Content::Reader { reader, .. } => {
             reader.take().ok_or_else(|| unreadable("the body was read before".into()))
         }
-        Content::Empty | Content::Bytes(_) => Ok(Box::new(std::io::empty())),
+        Content::Empty | Content::Bytes(_) | Content::Borrowed(_) => Ok(Box::new(std::io::empty())),
     }
 }
 

@@ -36,7 +36,7 @@ impl ClientBuilder {
         Self { config: Config::default(), error: None }
     }
 
-    /// Sets the time budgets of calls that do not bring their own.
+    /// Sets all time budgets of calls that do not bring their own; replaces an earlier `timeout`.
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.config.timeouts = timeouts;
         self

@@ -45,6 +45,9 @@ impl<'b> RequestBuilder<'b> {
     }
 
     /// Adds a header field; fields of the same name add up, but `Host` and `Content-Type` replace.
+    ///
+    /// `Authorization`, `Proxy-Authorization` and `Cookie` are marked sensitive: not shown when
+    /// debugging, not kept in HTTP/2's table.
     pub fn header<N, V>(self, name: N, value: V) -> Self
     where
         N: TryInto<HeaderName>,
@@ -56,10 +59,14 @@ impl<'b> RequestBuilder<'b> {
             let name = name
                 .try_into()
                 .map_err(|e| Error::invalid("a header's name is not a token").because(e.into()))?;
-            let value = value.try_into().map_err(|e| {
+            let mut value = value.try_into().map_err(|e| {
                 Error::invalid(format!("the value of the header `{name}` cannot be sent"))
                     .because(e.into())
             })?;
+            let secret = [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION];
+            if secret.contains(&name) {
+                value.set_sensitive(true);
+            }
             if name == header::HOST || name == header::CONTENT_TYPE {
                 request.headers.insert(name, value);
             } else {

@@ -219,12 +219,13 @@ fn a_chunk_that_is_none_is_an_error() {
     }
 }
 
-/// Writes `start` and then `again` until the client goes away.
-fn flood(start: &'static str, again: &'static str) -> Server {
+/// Writes `begin` and then `again` until the client goes away.
+fn flood(begin: &'static str, again: &'static str) -> Server {
+    let flood = again.repeat(100);
     Server::raw(move |mut socket: &TcpStream| {
         drop(socket.read(&mut [0; 4096]));
-        drop(socket.write_all(start.as_bytes()));
-        while socket.write_all(again.as_bytes()).is_ok() {}
+        drop(socket.write_all(begin.as_bytes()));
+        while socket.write_all(flood.as_bytes()).is_ok() {}
     })
 }
 

@@ -78,7 +78,7 @@ fn a_call_that_waits_for_a_name_ends() {
 #[test]
 fn a_call_that_connects_to_a_black_hole_ends() {
     let hole = BlackHole::new();
-    let timeouts = Timeouts::default().connect(Duration::from_secs(1));
+    let timeouts = Timeouts::default().connect(Duration::from_secs(5));
     let client = builder().timeouts(timeouts).build().unwrap();
     let victim = Victim::get(&client, hole.url("/"));
     eventually("the call is connecting", || hole.is_called());

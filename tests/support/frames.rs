@@ -1,4 +1,5 @@
-//! Finds a client's RST_STREAM frames on their way into the `h2` crate, which does not tell of all of them.
+//! Finds a client's RST_STREAM frames on their way into the `h2` crate, which does not tell of
+//! all of them.
 
 use std::io;
 use std::pin::Pin;

@@ -99,7 +99,7 @@ impl<'f> CallOptions<'f> {
 }
 
 impl BlockingRequest {
-    /// A request over the process-wide client.
+    /// A request over the process-wide client; see [`client`](crate::client) about forks.
     #[must_use]
     pub fn new() -> Self {
         Self::with_client(super::client())
@@ -167,7 +167,7 @@ impl BlockingRequest {
         }
     }
 
-    /// The reply of the last call; an empty one, with request id 0, if there was none.
+    /// The reply of the last call; if there was none, an empty one with status 200 and request id 0.
     #[must_use]
     pub fn reply(&self) -> Reply {
         self.lock().reply.clone().unwrap_or_else(Reply::empty)
@@ -210,6 +210,7 @@ impl BlockingRequest {
 
     /// Adds a listener that is called once at the end of each call, however it ended.
     ///
+    /// One that holds the object itself should hold it weakly, or neither is ever dropped.
     /// It runs on the thread that made the call, when reply and error are there; it may begin the
     /// next call. A call that was refused with [`ErrorCode::BusyError`] never began.
     pub fn on_finished(&self, listener: impl Fn() + Send + Sync + 'static) {
@@ -249,12 +250,13 @@ impl BlockingRequest {
             request.headers.insert(header::PRAGMA, no_cache);
         }
         let wants_content = request.method == Method::GET && !options.empty_response_is_valid;
+        let shown = request.shown();
         let reply = if request.headers.contains_key(header::RANGE) {
             let open = self.client.open(request)?;
             if open.status() == StatusCode::OK {
                 // The whole of it is what the caller wanted to avoid.
                 let message = "the server does not support range requests";
-                return Err(Error::new(ErrorKind::Status, message));
+                return Err(Error::new(ErrorKind::Status, message).during(|| shown));
             }
             open.into_reply()?
         } else {
@@ -262,8 +264,9 @@ impl BlockingRequest {
         };
         let error = match reply.clone().error_for_status() {
             Err(error) => Some(error),
-            Ok(_) if wants_content && reply.bytes().is_empty() => {
-                Some(Error::new(ErrorKind::Status, "empty response"))
+            // What is missing behind a redirect or "not modified" is no content of theirs.
+            Ok(_) if wants_content && reply.status().is_success() && reply.bytes().is_empty() => {
+                Some(Error::new(ErrorKind::Status, "empty response").during(|| shown))
             }
             Ok(_) => None,
         };

@@ -47,7 +47,9 @@ fn a_budget_that_runs_out_is_a_timeout_that_names_it() {
         let hasty = NetworkRequest::new(server.url("/")).timeouts(timeouts);
         request.expect(TIMED_OUT, |request| request.get(&hasty, plain()));
         let error = request.error().unwrap();
-        assert_eq!((error.budget(), error.phase()), (Some(budget), Some(Phase::FirstByte)));
+        assert_eq!(error.budget(), Some(budget), "{error:?}");
+        // The deadline may pass in any phase.
+        assert!(budget == Budget::Total || error.phase() == Some(Phase::FirstByte), "{error:?}");
         assert!(request.error_message().contains(&budget.to_string()));
         assert_eq!(request.reply().request_id(), 0);
     }
