@@ -99,7 +99,7 @@ impl<'f> CallOptions<'f> {
 }
 
 impl BlockingRequest {
-    /// A request over the process-wide client; see [`client`](crate::client) about forks.
+    /// A request over the process-wide client; see [`client`](crate::client()) about forks.
     #[must_use]
     pub fn new() -> Self {
         Self::with_client(super::client())
