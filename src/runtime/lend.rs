@@ -47,8 +47,8 @@ pub(super) fn plan(lane: &Arc<Lane>, hand_in: Option<HandIn>) {
 pub(super) struct Submits;
 
 impl Submits {
-    pub(super) fn begin(lends: bool) -> Self {
-        let _ = SUBMITS.try_with(|submits| submits.set(lends && may_lend()));
+    pub(super) fn begin(may_lend: bool) -> Self {
+        let _ = SUBMITS.try_with(|submits| submits.set(may_lend));
         Self
     }
 }

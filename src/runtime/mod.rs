@@ -56,9 +56,9 @@ impl Runtime {
     /// itself, inside the lane.
     pub(crate) fn submit(&self, mut order: Order, waits_next: bool) -> Ticket {
         order.avoid = lend::inside();
-        let may_hand_in = self.lends && waits_next && lend::may_lend();
-        let submits = lend::Submits::begin(self.lends);
-        let (ticket, hand_in) = self.pool.submit(order, may_hand_in);
+        let may_lend = self.lends && lend::may_lend();
+        let submits = lend::Submits::begin(may_lend);
+        let (ticket, hand_in) = self.pool.submit(order, may_lend && waits_next);
         drop(submits);
         if let Some(hand_in) = hand_in
             && let Some(lane) = self.lanes.get(hand_in.lane())

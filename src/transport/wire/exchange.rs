@@ -41,7 +41,6 @@ pub(super) struct Exchange {
     pub(super) is_alone: bool,
     /// Most bytes that may come before the head of the reply is complete, if it is alone.
     pub(super) head_bytes_max: u64,
-    pub(super) is_framed_clearly: bool,
 }
 
 /// How an exchange ended; delivered after the connection is free or closed.
@@ -115,7 +114,6 @@ impl Exchange {
                 return Parting { is_half_sent, ..Parting::nobody() };
             }
         };
-        self.is_framed_clearly = is_framed_clearly(&parts.headers);
         self.watch.enter(Phase::Body);
         let length = body.size_hint().exact();
         self.watch.expect_download(length);
@@ -140,8 +138,8 @@ impl Exchange {
         match self.race(receive::collect(body, bytes_max, &gauge), connection).await {
             Raced::Done(Ok((bytes, trailers))) => {
                 self.watch.end();
+                let leaves_it_whole = is_framed_clearly(&parts.headers);
                 let answer = self.answer(parts, AnswerBody::Whole { bytes, trailers });
-                let leaves_it_whole = self.is_framed_clearly;
                 let end = End::Answer(self.answerer, Box::new(Ok(answer)));
                 Parting::new(end, leaves_it_whole)
             }
@@ -161,13 +159,13 @@ impl Exchange {
         connection: &mut impl Drive,
     ) -> Parting {
         let (sender, receiver) = pipe::pipe(STREAM_AHEAD_BYTES, pipe::Fill::Ahead);
+        let leaves_it_whole = is_framed_clearly(&parts.headers);
         let answer = self.answer(parts, AnswerBody::Stream(receiver));
         self.answerer.send(Ok(answer));
         let gauge = self.gauge();
         let error = match self.race(receive::pump(body, &sender, &gauge), connection).await {
             Raced::Done(Ok(trailers)) => {
                 self.watch.end();
-                let leaves_it_whole = self.is_framed_clearly;
                 return Parting::new(End::Stream(sender, Ok(trailers)), leaves_it_whole);
             }
             Raced::Done(Err(receive::Stopped::Wire(error))) => {

@@ -156,7 +156,6 @@ where
             received_before: traffic.received(),
             is_alone: true,
             head_bytes_max: self.setup.limits.header_bytes as u64,
-            is_framed_clearly: true,
         };
         self.uses += 1;
         let response = self.sender.send_request(request(order.head, body));

@@ -171,7 +171,6 @@ impl Http2 {
             is_alone: false,
             // h2 keeps to the limit itself.
             head_bytes_max: 0,
-            is_framed_clearly: true,
         };
         let response = self.sender.clone().send_request(request(order.head, body));
         let parting =
