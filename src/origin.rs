@@ -15,11 +15,26 @@ pub(crate) struct Origin {
     pub(crate) port: u16,
 }
 
-/// Where one dials: for now the origin alone.
-///
-/// Proxy and TLS identity of a call belong here once calls can choose them, so that connections
-/// are never shared across them.
-pub(crate) type Route = Arc<Origin>;
+/// Where one dials; compared often, so shared.
+pub(crate) type Route = Arc<Way>;
+
+/// Everything that decides where and how one dials, so that connections are never shared across it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Way {
+    pub(crate) origin: Origin,
+}
+
+impl Way {
+    pub(crate) const fn to(origin: Origin) -> Self {
+        Self { origin }
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.origin.fmt(f)
+    }
+}
 
 impl Origin {
     pub(crate) fn of(url: &Url) -> Result<Self> {

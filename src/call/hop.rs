@@ -12,7 +12,7 @@ use url::{Position, Url};
 use crate::{
     body::Content,
     error::{Error, Result},
-    origin::{Origin, Route},
+    origin::{Origin, Route, Way},
     request::Request,
     runtime::Head,
 };
@@ -37,7 +37,7 @@ impl Hop {
         check_framing(&request.headers, &request.content)?;
         Ok(Self {
             uri: uri(&request.url, origin.secure, authority)?,
-            route: Arc::new(origin),
+            route: Arc::new(Way::to(origin)),
             host,
             authorization: basic(&request.url)?
                 .filter(|_| !request.headers.contains_key(header::AUTHORIZATION)),

@@ -24,7 +24,7 @@ use crate::{
     config::Config,
     error::{Error, ErrorKind, Result},
     limits::Limits,
-    origin::Origin,
+    origin::Way,
     phase::{Budget, Phase},
     traffic::Traffic,
 };
@@ -56,8 +56,8 @@ impl Connector {
     }
 
     /// Gets ready what a dial needs and what may block: the roots of trust, once.
-    pub(crate) fn prepare(&self, origin: &Origin) -> Result<()> {
-        if origin.secure { self.tls.prepare() } else { Ok(()) }
+    pub(crate) fn prepare(&self, way: &Way) -> Result<()> {
+        if way.origin.secure { self.tls.prepare() } else { Ok(()) }
     }
 
     pub(super) const fn limits(&self) -> Limits {
@@ -70,7 +70,7 @@ impl Connector {
 
     /// Resolves, connects, and speaks TLS if the route is secure.
     pub(super) async fn connect(&self, dial: &Dial, lane: usize) -> Result<Connected> {
-        let (origin, timeouts) = (dial.route(), dial.timeouts());
+        let (origin, timeouts) = (&dial.route().origin, dial.timeouts());
         let mut last = Phase::Queue;
         let mut enter = |phase| {
             dial.watch().advance(last, phase);
@@ -99,7 +99,7 @@ impl Connector {
     }
 
     async fn secure(&self, tcp: TcpStream, dial: &Dial) -> Result<(Stream, bool)> {
-        let handshake = self.tls.connect(tcp, dial.route());
+        let handshake = self.tls.connect(tcp, &dial.route().origin);
         within(handshake, Phase::Tls, Budget::Tls, dial.timeouts().tls).await
     }
 }

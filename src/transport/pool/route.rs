@@ -112,7 +112,7 @@ impl RouteState {
             // One new connection serves them all.
             Protocol::Http2 => waiting.min(1),
             Protocol::Unknown => {
-                let secure = self.waiters.front().is_some_and(|w| w.job.order.route.secure);
+                let secure = self.waiters.front().is_some_and(|w| w.job.order.route.origin.secure);
                 if secure && learns { waiting.min(1) } else { waiting }
             }
         }
