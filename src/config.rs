@@ -1,12 +1,12 @@
 //! The options of a client as plain data.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use http::HeaderMap;
 
 use crate::{
     limits::{Limits, Timeouts},
-    resolve::{Resolve, SystemResolver},
+    resolve::NameOptions,
 };
 
 /// Everything a client can be told; made by the builder, read by the rooms below.
@@ -17,7 +17,7 @@ pub(crate) struct Config {
     pub(crate) default_headers: HeaderMap,
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) driving: Driving,
-    pub(crate) resolver: Arc<dyn Resolve>,
+    pub(crate) names: NameOptions,
     pub(crate) tls: TlsOptions,
 }
 
@@ -62,7 +62,7 @@ impl Default for Config {
             default_headers: default_headers(),
             idle_timeout: Some(Duration::from_secs(90)),
             driving: Driving::default(),
-            resolver: Arc::new(SystemResolver),
+            names: NameOptions::default(),
             tls: TlsOptions::default(),
         }
     }

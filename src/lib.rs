@@ -94,6 +94,7 @@ mod files;
 mod limits;
 mod moment;
 mod origin;
+mod per_host;
 mod phase;
 mod reply;
 mod request;
@@ -131,7 +132,7 @@ pub use crate::{
     limits::{Limits, Timeouts},
     phase::{Budget, Phase},
     reply::Reply,
-    resolve::Resolve,
+    resolve::{NameCache, Resolve},
     runtime::Stats,
     timings::Timings,
 };

@@ -128,6 +128,10 @@ impl FixedNames {
         Self::new([IpAddr::from(Ipv4Addr::LOCALHOST)])
     }
 
+    pub(crate) fn has_any(&self) -> bool {
+        !self.addresses.is_empty()
+    }
+
     pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().expect("the names").clone()
     }

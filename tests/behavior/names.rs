@@ -1,11 +1,11 @@
 //! Names become addresses, and every address gets its chance.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, TcpListener},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
     time::{Duration, Instant},
 };
 
-use abide::ErrorKind;
+use abide::{Client, ErrorKind, NameCache};
 
 use crate::{
     clients::{FixedNames, GatedNames, HangingNames, builder},
@@ -86,6 +86,83 @@ fn many_calls_for_one_name_make_one_look_up() {
         assert_eq!(call.join().unwrap().status(), 200);
     }
     assert_eq!(names.asked(), 1);
+}
+
+/// How many look-ups two calls on connections of their own make.
+fn look_ups_of_two_calls(cache: NameCache, names: &FixedNames) -> usize {
+    let server = Server::http(|exchange| {
+        exchange.reply(200, &[("connection", "close")], b"ok");
+    });
+    let client = builder().resolver(names.clone()).name_cache(cache).build().unwrap();
+    for _ in 0..2 {
+        let answer = client.get(server.url_at("some.test", "/")).send();
+        assert_eq!(answer.is_ok(), names.has_any(), "{answer:?}");
+    }
+    names.asked().len()
+}
+
+#[test]
+fn an_address_is_remembered_for_a_while_and_a_failure_is_not() {
+    assert_eq!(look_ups_of_two_calls(NameCache::default(), &FixedNames::loopback()), 1);
+    assert_eq!(look_ups_of_two_calls(NameCache::default(), &FixedNames::new([])), 2);
+}
+
+#[test]
+fn a_failure_is_remembered_if_that_is_asked_for() {
+    let cache = NameCache::default().not_found(Duration::from_secs(60));
+    assert_eq!(look_ups_of_two_calls(cache, &FixedNames::new([])), 1);
+    let forgetful = cache.not_found(Duration::ZERO);
+    assert_eq!(look_ups_of_two_calls(forgetful, &FixedNames::new([])), 2);
+}
+
+#[test]
+fn without_a_cache_each_connection_asks_anew() {
+    assert_eq!(look_ups_of_two_calls(NameCache::off(), &FixedNames::loopback()), 2);
+}
+
+#[test]
+fn fixed_addresses_of_a_host_are_used_unasked() {
+    let server = Server::http(ok);
+    let names = FixedNames::new([]);
+    let fixed = |host: &str, addr: SocketAddr| {
+        builder().resolver(names.clone()).resolve_to(host, [addr]).build().unwrap()
+    };
+    let get = |client: &Client, url: String| client.get(url).send();
+    // With a port of its own, whatever the URL says.
+    let client = fixed("Some.Test", server.addr());
+    let reply = get(&client, "http://some.test:1/".to_owned()).unwrap();
+    assert_eq!(reply.remote_addr(), Some(server.addr()));
+    assert_eq!(server.seen()[0].header("host"), Some("some.test:1"));
+    // With the URL's.
+    let client = fixed("some.test", (HERE, 0).into());
+    get(&client, server.url_at("some.test", "/")).unwrap();
+    assert!(names.asked().is_empty());
+    // For one port of the host only.
+    let client = fixed(&format!("some.test:{}", server.addr().port()), (HERE, 0).into());
+    get(&client, server.url_at("some.test", "/")).unwrap();
+    let error = get(&client, "http://some.test:1/".to_owned()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Resolve);
+    assert_eq!(names.asked(), ["some.test"]);
+}
+
+#[test]
+fn fixed_addresses_are_tried_one_after_the_other() {
+    let server = Server::http(ok);
+    let dead = SocketAddr::from((ELSEWHERE, 0));
+    let client = builder().resolve_to("some.test", [dead, server.addr()]).build().unwrap();
+    let reply = client.get(server.url_at("some.test", "/")).send().unwrap();
+    assert_eq!(reply.remote_addr(), Some(server.addr()));
+}
+
+#[test]
+fn what_cannot_be_fixed_is_refused_when_the_client_is_built() {
+    let addr = SocketAddr::from((HERE, 0));
+    for host in ["", "http://user:word@host/", "host:none"] {
+        let error = builder().resolve_to(host, [addr]).build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+        assert!(!error.to_string().contains("word"), "{error}");
+    }
+    assert!(builder().resolve_to("host", []).build().is_err());
 }
 
 #[test]

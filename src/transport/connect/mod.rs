@@ -1,6 +1,6 @@
 //! Opening connections: names, TCP, TLS, each within its budget.
 //!
-//! `connect` below is the order of steps; `dns.rs` looks names up on threads of its own, `tcp.rs`
+//! `connect` below is the order of steps; `dns/` looks names up on threads of its own, `tcp.rs`
 //! races the addresses, `tls.rs` is the only file that knows rustls.
 
 mod dns;
@@ -13,7 +13,7 @@ mod tls;
 #[path = "no_tls.rs"]
 mod tls;
 
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::{net::TcpStream, time::timeout};
 
@@ -48,7 +48,7 @@ pub(super) struct Connected {
 impl Connector {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
-            resolver: Resolver::new(Arc::clone(&config.resolver)),
+            resolver: Resolver::new(&config.names),
             tls: Tls::new(&config.tls),
             limits: config.limits,
             idle_timeout: config.idle_timeout,
@@ -79,7 +79,6 @@ impl Connector {
         enter(Phase::Resolve);
         let look_up = self.resolver.look_up(origin);
         let addresses = within(look_up, Phase::Resolve, Budget::Resolve, timeouts.resolve).await?;
-        let addresses = addresses.iter().map(|ip| SocketAddr::new(*ip, origin.port)).collect();
         enter(Phase::Connect);
         let tcp = tcp::connect(addresses, origin);
         let tcp = within(tcp, Phase::Connect, Budget::Connect, timeouts.connect).await?;

@@ -1,16 +1,18 @@
 //! Looking names up, on threads of the client's own.
 //!
 //! Never tokio's blocking pool: its threads would keep a runtime from ending. One look-up per name
-//! whoever asks, a short cache, at most `THREADS_MAX` threads. A look-up that is stuck cannot be
+//! whoever asks, a short cache (`cache.rs`), at most `THREADS_MAX` threads. A look-up that is stuck cannot be
 //! ended, only abandoned by those who wait for it; so that stuck names do not stop all others, a
 //! name that is known to be slow may start only while half of the threads are not stuck, threads
 //! that are stuck beyond that half are replaced, up to `SUBSTITUTES_MAX`, and the newest name goes
 //! first then.
 
+mod cache;
+
 use std::{
     collections::{HashMap, VecDeque},
     io,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     pin::pin,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -18,31 +20,32 @@ use std::{
 
 use tokio::time::timeout;
 
+use self::cache::Cache;
 use super::failed;
 use crate::{
     error::{Error, ErrorKind, Result},
     origin::Origin,
     phase::Phase,
-    resolve::Resolve,
+    resolve::NameOptions,
     threads,
     transport::bridge::{self, Answers},
 };
 
-pub(super) type Addresses = Arc<[IpAddr]>;
+type Addresses = Arc<[IpAddr]>;
 type Looked = std::result::Result<Addresses, Arc<io::Error>>;
 
 #[derive(Debug)]
 pub(super) struct Resolver {
-    source: Arc<dyn Resolve>,
+    options: NameOptions,
     /// Guards the queue and the cache; never held while a name is looked up.
     state: Mutex<State>,
     /// Wakes an idle thread when there is a name to look up.
     work: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
-    cache: HashMap<Box<str>, (Looked, Instant)>,
+    cache: Cache,
     pending: HashMap<Box<str>, Pending>,
     queue: VecDeque<Box<str>>,
     /// Names that did not answer in time when they were looked up last, and until when that counts.
@@ -58,16 +61,37 @@ struct Pending {
 }
 
 impl Resolver {
-    pub(super) fn new(source: Arc<dyn Resolve>) -> Arc<Self> {
-        Arc::new(Self { source, state: Mutex::default(), work: Condvar::new() })
+    pub(super) fn new(options: &NameOptions) -> Arc<Self> {
+        let state = State {
+            cache: Cache::new(options.cache),
+            pending: HashMap::new(),
+            queue: VecDeque::new(),
+            slow: HashMap::new(),
+            threads: 0,
+            idle_threads: 0,
+        };
+        let (options, state) = (options.clone(), Mutex::new(state));
+        Arc::new(Self { options, state, work: Condvar::new() })
     }
 
-    /// The addresses of an origin's host, at least one.
-    pub(super) async fn look_up(self: &Arc<Self>, origin: &Origin) -> Result<Addresses> {
-        if let Some(address) = origin.address() {
-            return Ok(Arc::from([address]));
+    /// Where an origin can be reached: at least one address, the best first.
+    pub(super) async fn look_up(self: &Arc<Self>, origin: &Origin) -> Result<Vec<SocketAddr>> {
+        if let Some(fixed) = self.options.fixed.get(origin) {
+            let ported = |address: &SocketAddr| match address.port() {
+                0 => SocketAddr::new(address.ip(), origin.port),
+                _ => *address,
+            };
+            return Ok(fixed.iter().map(ported).collect());
         }
-        let looked = match self.ask(&origin.host) {
+        if let Some(address) = origin.address() {
+            return Ok(vec![SocketAddr::new(address, origin.port)]);
+        }
+        let addresses = self.addresses(&origin.host).await?;
+        Ok(addresses.iter().map(|address| SocketAddr::new(*address, origin.port)).collect())
+    }
+
+    async fn addresses(self: &Arc<Self>, host: &str) -> Result<Addresses> {
+        let looked = match self.ask(host) {
             Ask::Known(looked) => Some(looked),
             Ask::Wait(answer) => self.patiently(answer).await,
             Ask::NoThread(error) => {
@@ -77,10 +101,10 @@ impl Resolver {
         };
         match looked {
             Some(Ok(addresses)) if !addresses.is_empty() => Ok(addresses),
-            Some(Ok(_)) => Err(unknown(&origin.host)),
-            Some(Err(error)) => Err(unknown(&origin.host).because(error)),
+            Some(Ok(_)) => Err(unknown(host)),
+            Some(Err(error)) => Err(unknown(host).because(error)),
             // The look-up itself panicked; it is the user's code.
-            None => Err(unknown(&origin.host)),
+            None => Err(unknown(host)),
         }
     }
 
@@ -100,10 +124,8 @@ impl Resolver {
 
     fn ask(self: &Arc<Self>, host: &str) -> Ask {
         let mut state = self.lock();
-        if let Some((looked, until)) = state.cache.get(host)
-            && *until > Instant::now()
-        {
-            return Ask::Known(looked.clone());
+        if let Some(looked) = state.cache.get(host, Instant::now()) {
+            return Ask::Known(looked);
         }
         if let Some(pending) = state.pending.get_mut(host) {
             return Ask::Wait(pending.waiters.add());
@@ -145,7 +167,7 @@ impl Resolver {
         while let Some(host) = self.next_name() {
             // Should it panic, those who wait are told by the waiters being dropped.
             let _answered = Answered { resolver: self, host: &host };
-            let looked = self.source.resolve(&host);
+            let looked = self.options.resolver.resolve(&host);
             self.answer(&host, looked.map(Arc::from).map_err(Arc::new));
         }
     }
@@ -168,14 +190,8 @@ impl Resolver {
 
     fn answer(&self, host: &str, looked: Looked) {
         let mut state = self.lock();
-        let kept = if looked.is_ok() { CACHE_FOR } else { Duration::ZERO };
         let now = Instant::now();
-        if state.cache.len() >= CACHE_MAX {
-            state.cache.retain(|_, (_, until)| *until > now);
-        }
-        if !kept.is_zero() && state.cache.len() < CACHE_MAX {
-            state.cache.insert(host.into(), (looked.clone(), now + kept));
-        }
+        state.cache.put(host, &looked, now);
         let pending = state.pending.remove(host);
         state.note_speed(host, pending.as_ref().and_then(|pending| pending.started), now);
         drop(state);
@@ -282,5 +298,3 @@ const SUBSTITUTES_MAX: usize = 8;
 const SLOW_AFTER: Duration = Duration::from_secs(5);
 const SLOW_FOR: Duration = Duration::from_secs(60);
 const THREAD_IDLE: Duration = Duration::from_secs(5);
-const CACHE_FOR: Duration = Duration::from_secs(5);
-const CACHE_MAX: usize = 1024;

@@ -1,6 +1,8 @@
-//! Building a client.
+//! Building a client; each file beside this one has the options of one topic.
 
-use std::{fmt, sync::Arc, time::Duration};
+mod names;
+
+use std::{fmt, time::Duration};
 
 use http::{HeaderName, HeaderValue, header};
 
@@ -11,7 +13,6 @@ use crate::{
     config::{Config, Driving},
     error::{Error, Result},
     limits::{Limits, Timeouts},
-    resolve::Resolve,
 };
 
 /// The options of a [`Client`]; every one has a default.
@@ -78,15 +79,17 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets how long a connection may be idle; 90 s by default, `None` is for ever.
-    pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.config.idle_timeout = limit.into();
+    /// Changes the options; the first error is what `build` reports.
+    fn change(mut self, change: impl FnOnce(&mut Config) -> Result<()>) -> Self {
+        if let Err(error) = change(&mut self.config) {
+            self.error.get_or_insert(error);
+        }
         self
     }
 
-    /// Sets who looks names up; the system by default.
-    pub fn resolver(mut self, resolver: impl Resolve) -> Self {
-        self.config.resolver = Arc::new(resolver);
+    /// Sets how long a connection may be idle; 90 s by default, `None` is for ever.
+    pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.config.idle_timeout = limit.into();
         self
     }
 
