@@ -7,6 +7,7 @@ use http::HeaderMap;
 use crate::{
     limits::{Limits, Timeouts},
     resolve::NameOptions,
+    sockets::SocketOptions,
 };
 
 /// Everything a client can be told; made by the builder, read by the rooms below.
@@ -18,6 +19,7 @@ pub(crate) struct Config {
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) driving: Driving,
     pub(crate) names: NameOptions,
+    pub(crate) sockets: SocketOptions,
     pub(crate) tls: TlsOptions,
 }
 
@@ -63,6 +65,7 @@ impl Default for Config {
             idle_timeout: Some(Duration::from_secs(90)),
             driving: Driving::default(),
             names: NameOptions::default(),
+            sockets: SocketOptions::default(),
             tls: TlsOptions::default(),
         }
     }

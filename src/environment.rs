@@ -57,3 +57,6 @@ impl<T> Drop for OfProcess<T> {
         }
     }
 }
+
+/// Whether sockets have the options that only Linux knows.
+pub(crate) const LINUX_SOCKETS: bool = cfg!(any(target_os = "android", target_os = "linux"));

@@ -190,6 +190,13 @@ impl Error {
         self
     }
 
+    /// Adds to what the text says.
+    #[must_use]
+    pub(crate) fn adding(mut self, text: impl AsRef<str>) -> Self {
+        self.0.message.push_str(text.as_ref());
+        self
+    }
+
     #[must_use]
     pub(crate) fn in_phase(mut self, phase: Phase) -> Self {
         self.0.phase.get_or_insert(phase);

@@ -99,6 +99,7 @@ mod phase;
 mod reply;
 mod request;
 mod resolve;
+mod sockets;
 mod sync;
 mod threads;
 mod timings;
@@ -134,5 +135,6 @@ pub use crate::{
     reply::Reply,
     resolve::{NameCache, Resolve},
     runtime::Stats,
+    sockets::KeepAlive,
     timings::Timings,
 };

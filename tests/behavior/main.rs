@@ -30,6 +30,7 @@ mod names;
 mod pool;
 mod random;
 mod replies;
+mod sockets;
 mod stale_connections;
 mod streaming;
 #[cfg_attr(

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use abide::{Client, ErrorKind, NameCache};
+use abide::{Budget, Client, ErrorKind, NameCache, Timeouts};
 
 use crate::{
     clients::{FixedNames, GatedNames, HangingNames, builder},
@@ -210,12 +210,54 @@ fn a_dead_address_is_followed_by_the_next() {
 fn an_address_that_does_not_answer_holds_up_the_next_only_shortly() {
     let server = Server::http(ok);
     let addr = (ELSEWHERE, server.addr().port()).into();
-    let Some(_hole) = BlackHole::at(addr) else { return };
+    let Some(hole) = BlackHole::at(addr) else { return };
     let client = builder().resolver(FixedNames::new([ELSEWHERE, HERE])).build().unwrap();
     let began = Instant::now();
     let reply = client.get(server.url_at("some.test", "/")).send().unwrap();
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     assert_eq!(reply.remote_addr(), Some(server.addr()));
+    eventually("the one that lost is given up", || !hole.is_called());
+}
+
+#[test]
+fn the_first_of_the_resolver_wins_if_it_answers() {
+    let servers = [Server::http(ok), Server::http(ok)];
+    for order in [[0, 1], [1, 0]] {
+        let addresses = order.map(|index: usize| servers[index].addr());
+        let client = builder().resolve_to("some.test", addresses).build().unwrap();
+        let reply = client.get("http://some.test/").send().unwrap();
+        assert_eq!(reply.remote_addr(), Some(addresses[0]));
+    }
+}
+
+#[test]
+fn an_error_lists_every_address_with_its_reason() {
+    let dead = [ELSEWHERE, HERE].map(|ip| TcpListener::bind((ip, 0)).unwrap());
+    let dead = dead.map(|listener| listener.local_addr().unwrap());
+    let client = builder().resolve_to("some.test", dead).build().unwrap();
+    let error = client.get("http://some.test/").send().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connect);
+    let text = error.to_string();
+    assert!(text.contains("some.test"), "{text}");
+    for address in dead {
+        assert!(text.contains(&format!("{address}: ")), "{text}");
+    }
+    assert_eq!(text.to_lowercase().matches("refused").count(), 2, "{text}");
+}
+
+#[test]
+fn a_budget_that_ends_the_race_lists_every_address_too() {
+    let dead = TcpListener::bind((ELSEWHERE, 0)).unwrap().local_addr().unwrap();
+    let hole = BlackHole::new();
+    let late = SocketAddr::from((HERE, 1));
+    let timeouts = Timeouts::default().connect(Duration::from_millis(100));
+    let client = builder().timeouts(timeouts).resolve_to("some.test", [dead, hole.addr(), late]);
+    let error = client.build().unwrap().get("http://some.test/").send().unwrap_err();
+    assert_eq!((error.budget(), error.is_connect()), (Some(Budget::Connect), true), "{error}");
+    let text = error.to_string();
+    assert!(text.contains(&format!("{dead}: ")), "{text}");
+    assert!(text.contains(&format!("{}: no answer", hole.addr())), "{text}");
+    assert!(text.contains(&format!("{late}: not its turn yet")), "{text}");
 }
 
 #[test]

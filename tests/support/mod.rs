@@ -28,3 +28,4 @@ pub(crate) use ledger::PATIENCE;
 pub(crate) use server::Server;
 pub(crate) use special::BlackHole;
 pub(crate) use stream_exchange::StreamExchange;
+pub(crate) use system::keep_alive_due;

@@ -1,6 +1,7 @@
 //! Building a client; each file beside this one has the options of one topic.
 
 mod names;
+mod sockets;
 
 use std::{fmt, time::Duration};
 

@@ -6,6 +6,12 @@
 mod dns;
 #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "nothing is secure then"))]
 mod stream;
+#[cfg(any(target_os = "android", target_os = "linux"))]
+#[path = "linux.rs"]
+mod system;
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+#[path = "not_linux.rs"]
+mod system;
 mod tcp;
 #[cfg(feature = "tls")]
 mod tls;
@@ -26,6 +32,7 @@ use crate::{
     limits::Limits,
     origin::Way,
     phase::{Budget, Phase},
+    sockets::SocketOptions,
     traffic::Traffic,
 };
 
@@ -33,6 +40,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Connector {
     resolver: Arc<Resolver>,
+    sockets: SocketOptions,
     tls: Tls,
     limits: Limits,
     idle_timeout: Option<Duration>,
@@ -49,6 +57,7 @@ impl Connector {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             resolver: Resolver::new(&config.names),
+            sockets: config.sockets.clone(),
             tls: Tls::new(&config.tls),
             limits: config.limits,
             idle_timeout: config.idle_timeout,
@@ -80,8 +89,7 @@ impl Connector {
         let look_up = self.resolver.look_up(origin);
         let addresses = within(look_up, Phase::Resolve, Budget::Resolve, timeouts.resolve).await?;
         enter(Phase::Connect);
-        let tcp = tcp::connect(addresses, origin);
-        let tcp = within(tcp, Phase::Connect, Budget::Connect, timeouts.connect).await?;
+        let tcp = tcp::connect(addresses, &origin.host, &self.sockets, timeouts.connect).await?;
         let traffic = Arc::new(Traffic::default());
         let facts = Arc::new(Facts {
             remote_addr: tcp.peer_addr().ok(),
