@@ -6,6 +6,7 @@ use http::HeaderMap;
 
 use crate::{
     limits::{Limits, Timeouts},
+    redirects::RedirectOptions,
     resolve::NameOptions,
     sockets::SocketOptions,
 };
@@ -21,6 +22,7 @@ pub(crate) struct Config {
     pub(crate) names: NameOptions,
     pub(crate) sockets: SocketOptions,
     pub(crate) tls: TlsOptions,
+    pub(crate) redirects: RedirectOptions,
 }
 
 /// Who runs the event loops that move the bytes.
@@ -67,6 +69,7 @@ impl Default for Config {
             names: NameOptions::default(),
             sockets: SocketOptions::default(),
             tls: TlsOptions::default(),
+            redirects: RedirectOptions::default(),
         }
     }
 }

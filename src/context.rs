@@ -31,6 +31,8 @@ pub(crate) struct CallContext {
     process: ProcessId,
     /// When the thread that polls the call must look again though nobody woke it.
     wake_at: AtomicU64,
+    /// The same for a step that has an end of its own.
+    step_ends_at: AtomicU64,
     /// When the present wait began: the idle clock of a streamed reply stands still between reads.
     waiting_since: AtomicU64,
 }
@@ -45,6 +47,7 @@ impl CallContext {
             watch: Arc::new(Watch::new(feedback)),
             process,
             wake_at: AtomicU64::new(Moment::NEVER.nanos()),
+            step_ends_at: AtomicU64::new(Moment::NEVER.nanos()),
             waiting_since: AtomicU64::new(0),
         }
     }
@@ -91,13 +94,32 @@ impl CallContext {
         .await
     }
 
+    /// As [`within`](Self::within), but until a moment at most: `None` when it has come.
+    pub(crate) async fn within_until<F: Future>(
+        &self,
+        until: Moment,
+        future: F,
+    ) -> Result<Option<F::Output>> {
+        let mut future = pin!(future);
+        self.step_ends_at.store(until.nanos(), Ordering::Relaxed);
+        let output = self.within(poll_fn(|task| match future.as_mut().poll(task) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if until <= Moment::now() => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }));
+        let output = output.await;
+        self.step_ends_at.store(Moment::NEVER.nanos(), Ordering::Relaxed);
+        output
+    }
+
     fn is_cancelled(&self) -> bool {
         self.feedback().is_some_and(Feedback::is_cancelled)
     }
 
     /// Until when the thread may sleep after a poll that was not ready.
     pub(crate) fn wake_at(&self) -> Moment {
-        Moment::from_nanos(self.wake_at.load(Ordering::Relaxed))
+        let wake_at = self.wake_at.load(Ordering::Relaxed);
+        Moment::from_nanos(wake_at.min(self.step_ends_at.load(Ordering::Relaxed)))
     }
 
     /// Fails if a listener or reader has forked and this is the child, whose lanes are gone.

@@ -5,6 +5,7 @@ use std::{error::Error as StdError, fmt, time::Duration};
 use http::StatusCode;
 
 use crate::{
+    history::PastHop,
     phase::{Budget, Phase},
     reply::Reply,
     threads::Held,
@@ -30,6 +31,7 @@ struct Report {
     call: Option<String>,
     source: Option<Source>,
     reply: Option<Reply>,
+    history: Vec<PastHop>,
 }
 
 /// What sort of thing went wrong.
@@ -54,6 +56,8 @@ pub enum ErrorKind {
     Body,
     /// The body is not what its headers say it is.
     Decode,
+    /// A redirect could not or must not be followed; [`Error::history`] tells how it came there.
+    Redirect,
     /// A limit in size or number was passed.
     Limit,
     /// Credentials could not be applied.
@@ -113,6 +117,12 @@ impl Error {
         self.0.reply.as_ref().map(Reply::status)
     }
 
+    /// The hops that were answered before the call failed, the first one first.
+    #[must_use]
+    pub fn history(&self) -> &[PastHop] {
+        &self.0.history
+    }
+
     /// The reply behind a [`Status`](ErrorKind::Status) error, with its headers and body.
     #[must_use]
     pub fn reply(&self) -> Option<&Reply> {
@@ -131,6 +141,7 @@ impl Error {
             call: None,
             source: None,
             reply: None,
+            history: Vec::new(),
         }))
     }
 
@@ -200,6 +211,13 @@ impl Error {
     #[must_use]
     pub(crate) fn in_phase(mut self, phase: Phase) -> Self {
         self.0.phase.get_or_insert(phase);
+        self
+    }
+
+    /// Adds the hops that the call had made.
+    #[must_use]
+    pub(crate) fn after(mut self, history: Vec<PastHop>) -> Self {
+        self.0.history = history;
         self
     }
 

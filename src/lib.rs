@@ -44,6 +44,12 @@
 //! never sent, or its method is idempotent (or it has an `Idempotency-Key`) and its body can be
 //! repeated. A `POST` is never sent twice.
 //!
+//! # Redirects
+//!
+//! Up to ten are followed ([`RedirectPolicy`]), and [`Reply::history`] tells of them. Credentials,
+//! cookies and headers marked secret stay with the origin they were given for, however often and
+//! wherever the call is sent on.
+//!
 //! # Errors
 //!
 //! One [`Error`], with an [`ErrorKind`] fixed when it is made. A status of 400 and above is a
@@ -52,9 +58,8 @@
 //!
 //! # What is not there yet
 //!
-//! Redirects are delivered, not followed; content codings are not asked for and delivered as they
-//! come; there are no cookies, proxies or cache yet, and credentials are the `Authorization` header
-//! or the URL's user information (Basic).
+//! Content codings are not asked for and delivered as they come; there are no cookies, proxies or
+//! cache yet, and credentials are the `Authorization` header or the URL's user information (Basic).
 //!
 //! # Features
 //!
@@ -91,11 +96,13 @@ mod environment;
 mod error;
 mod feedback;
 mod files;
+mod history;
 mod limits;
 mod moment;
 mod origin;
 mod per_host;
 mod phase;
+mod redirects;
 mod reply;
 mod request;
 mod resolve;
@@ -130,8 +137,10 @@ pub use crate::{
     config::Driving,
     error::{Error, ErrorKind, Result},
     feedback::{Feedback, Progress},
+    history::PastHop,
     limits::{Limits, Timeouts},
     phase::{Budget, Phase},
+    redirects::{Redirect, RedirectAction, RedirectPolicy},
     reply::Reply,
     resolve::{NameCache, Resolve},
     runtime::Stats,

@@ -9,6 +9,7 @@ use url::Url;
 use crate::{
     charset, content_disposition,
     error::{Error, Result},
+    history::PastHop,
     origin,
     timings::Timings,
 };
@@ -45,6 +46,7 @@ pub(crate) struct ReplyHead {
     pub(crate) local_addr: Option<SocketAddr>,
     pub(crate) attempts: u32,
     pub(crate) reused: bool,
+    pub(crate) history: Vec<PastHop>,
 }
 
 impl ReplyHead {
@@ -97,6 +99,12 @@ impl Reply {
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.0.head.url
+    }
+
+    /// The hops before the one that answered, the first one first: what was redirected.
+    #[must_use]
+    pub fn history(&self) -> &[PastHop] {
+        &self.0.head.history
     }
 
     /// The body as it came.
@@ -158,7 +166,7 @@ impl Reply {
         self.0.head.request_id
     }
 
-    /// How often the request was sent or tried to be sent.
+    /// How often the request of the last hop was sent or tried to be sent.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.head.attempts
@@ -204,6 +212,7 @@ impl Default for ReplyHead {
             local_addr: None,
             attempts: 0,
             reused: false,
+            history: Vec::new(),
         }
     }
 }

@@ -3,7 +3,9 @@
 use http::{HeaderMap, Method};
 use url::Url;
 
-use crate::{body::Content, feedback::Feedback, limits::Timeouts, origin};
+use crate::{
+    body::Content, feedback::Feedback, limits::Timeouts, origin, redirects::RedirectPolicy,
+};
 
 /// One call as the builder made it.
 pub(crate) struct Request<'b> {
@@ -13,13 +15,15 @@ pub(crate) struct Request<'b> {
     pub(crate) content: Content<'b>,
     pub(crate) timeouts: Timeouts,
     pub(crate) feedback: Option<Feedback>,
+    /// In place of the client's.
+    pub(crate) redirects: Option<RedirectPolicy>,
 }
 
 impl Request<'_> {
     /// The same request with other content, which may borrow from somewhere else.
     pub(crate) fn with_content<'c>(self, content: Content<'c>) -> Request<'c> {
-        let Self { method, url, headers, content: _, timeouts, feedback } = self;
-        Request { method, url, headers, content, timeouts, feedback }
+        let Self { method, url, headers, content: _, timeouts, feedback, redirects } = self;
+        Request { method, url, headers, content, timeouts, feedback, redirects }
     }
 
     /// Method and URL as errors show them.

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU8, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -16,12 +16,14 @@ use crate::{
     traffic::Traffic,
 };
 
-/// Shared by a call and whoever works for it; one per call, used again by each attempt.
+/// Shared by a call and whoever works for it; one per call, used again by each exchange.
 #[derive(Debug)]
 pub(crate) struct Watch {
     phase: AtomicU8,
     /// When each phase was entered last; zero if it never was.
     entered: [AtomicU64; PHASES],
+    /// When the present exchange was asked for.
+    asked: AtomicU64,
     ended: AtomicU64,
     /// When the exchange itself last moved a byte; HTTP/2 streams share their connection's traffic.
     moved: AtomicU64,
@@ -42,6 +44,8 @@ struct Meters {
     /// Highest position of any attempt, so that a repeated upload is not counted twice.
     upload: AtomicU64,
     download: AtomicU64,
+    /// Whether the length of the reply has been said.
+    expects_download: AtomicBool,
 }
 
 impl Watch {
@@ -49,6 +53,7 @@ impl Watch {
         let watch = Self {
             phase: AtomicU8::new(Phase::Queue as u8),
             entered: Default::default(),
+            asked: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             moved: AtomicU64::new(0),
             carrier: Mutex::new(None),
@@ -56,9 +61,10 @@ impl Watch {
                 feedback: feedback.clone(),
                 upload: AtomicU64::new(0),
                 download: AtomicU64::new(0),
+                expects_download: AtomicBool::new(false),
             }),
         };
-        watch.enter(Phase::Queue);
+        watch.begin_again();
         watch
     }
 
@@ -69,6 +75,13 @@ impl Watch {
     pub(crate) fn enter(&self, phase: Phase) {
         self.entered[phase as usize].store(Moment::now().nanos(), Ordering::Relaxed);
         self.phase.store(phase as u8, Ordering::Release);
+    }
+
+    /// Begins an exchange of the call: nothing of an earlier one counts for its budgets and times.
+    pub(crate) fn begin_again(&self) {
+        *self.carrier() = None;
+        self.enter(Phase::Queue);
+        self.asked.store(self.entered_at(Phase::Queue).nanos(), Ordering::Relaxed);
     }
 
     /// Enters `to` if the phase is still `from`; somebody else may have moved the call on.
@@ -101,23 +114,31 @@ impl Watch {
     }
 
     pub(crate) fn sent(&self, position: u64) {
-        self.moved.store(Moment::now().nanos(), Ordering::Relaxed);
+        self.moved();
         if let Some(meters) = &self.progress {
             let news = advance(&meters.upload, position);
             meters.feedback.add_sent(news);
         }
     }
 
-    pub(crate) fn received(&self, position: u64) {
+    /// Notes that a part of the reply came.
+    pub(crate) fn moved(&self) {
         self.moved.store(Moment::now().nanos(), Ordering::Relaxed);
+    }
+
+    /// Counts the body of the reply up to `position`, for those who look at the feedback.
+    pub(crate) fn received(&self, position: u64) {
         if let Some(meters) = &self.progress {
             let news = advance(&meters.download, position);
             meters.feedback.add_received(news);
         }
     }
 
+    /// Says how long the body of the reply is, once for a call.
     pub(crate) fn expect_download(&self, total: Option<u64>) {
-        if let Some(meters) = &self.progress {
+        if let Some(meters) = &self.progress
+            && !meters.expects_download.swap(true, Ordering::Relaxed)
+        {
             meters.feedback.expect_download(total);
         }
     }
@@ -146,9 +167,10 @@ impl Watch {
     }
 
     pub(crate) fn timings(&self, started: Moment, fresh_connection: bool) -> Timings {
+        let asked = Moment::from_nanos(self.asked.load(Ordering::Relaxed));
         let at = |phase: Phase| {
             let moment = self.entered_at(phase);
-            (moment >= started).then(|| moment.since(started))
+            (moment >= asked).then(|| moment.since(started))
         };
         let dialed = |phase: Phase| at(phase).filter(|_| fresh_connection);
         let ended = Moment::from_nanos(self.ended.load(Ordering::Relaxed));
@@ -159,7 +181,7 @@ impl Watch {
             send_started: at(Phase::Send).unwrap_or(Duration::ZERO),
             sent: at(Phase::FirstByte),
             first_byte: at(Phase::Body),
-            last_byte: (ended >= started).then(|| ended.since(started)),
+            last_byte: (ended >= asked).then(|| ended.since(started)),
         }
     }
 

@@ -7,38 +7,40 @@ use std::{
     task::Poll,
 };
 
-use super::{Means, hop::Hop, upload};
+use super::{
+    Means, OpenBody,
+    hop::Hop,
+    hops::{HopHead, HopReply},
+    prepared::Prepared,
+    upload,
+};
 use crate::{
+    body::Content,
     context::CallContext,
     error::{ErrorKind, Result},
-    phase::Phase,
     policy::retry::{self, Decision, Failed, Sendable},
-    request::Request,
-    runtime::{Answer, Failure, Order, Sent, Ticket, Want},
+    runtime::{Answer, AnswerBody, Failure, Order, Sent, Ticket, Want},
 };
 
-/// Has the request sent, again if its connection turns out to be dead and that is safe.
+/// Has a hop's request sent, again if its connection turns out to be dead and that is safe.
 pub(super) async fn run(
     cx: &CallContext,
     means: &Means,
-    request: &mut Request<'_>,
+    hop: &Hop<'_>,
+    content: &mut Content<'_>,
     want: Want,
-) -> Result<Answered> {
-    let hop = Hop::new(request)?;
-    means.runtime()?.prepare(&hop.route)?;
-    if let Some(feedback) = cx.feedback()
-        && !request.content.is_empty()
-    {
-        feedback.expect_upload(request.content.length());
-    }
-    let is_idempotent = retry::is_idempotent(&request.method, &request.headers);
+) -> Result<HopReply> {
+    let prepared = Prepared::new(hop, content)?;
+    means.runtime()?.prepare(&prepared.route)?;
+    let is_idempotent = retry::is_idempotent(&hop.method, hop.headers());
     let mut plan = Plan { want, attempt: 1, fresh: false };
     loop {
-        let failure = match attempt(cx, means, &hop, request, plan).await? {
-            Ok(answer) => return Ok(Answered { answer, attempts: plan.attempt }),
+        let job = Job { hop, prepared: &prepared, plan };
+        let failure = match attempt(cx, means, job, content).await? {
+            Ok(answer) => return reply(means, answer, plan.attempt),
             Err(failure) => failure,
         };
-        let is_replayable = request.content.is_replayable();
+        let is_replayable = content.is_replayable();
         let seen = seen(&failure, plan.attempt);
         let decision = retry::decide(seen, Sendable { is_idempotent, is_replayable });
         tracing::debug!(attempt = plan.attempt, error = %failure.error, ?decision, "attempt failed");
@@ -47,16 +49,10 @@ pub(super) async fn run(
             Decision::Again => {
                 plan.attempt += 1;
                 plan.fresh = true;
-                cx.watch.enter(Phase::Queue);
+                cx.watch.begin_again();
             }
         }
     }
-}
-
-/// How the loop ended well.
-pub(super) struct Answered {
-    pub(super) answer: Answer,
-    pub(super) attempts: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -66,34 +62,42 @@ struct Plan {
     fresh: bool,
 }
 
+/// What an attempt is to send.
+#[derive(Clone, Copy)]
+struct Job<'h> {
+    hop: &'h Hop<'h>,
+    prepared: &'h Prepared,
+    plan: Plan,
+}
+
 /// One exchange: asks for it, feeds it, and waits for its answer.
 async fn attempt(
     cx: &CallContext,
     means: &Means,
-    hop: &Hop,
-    request: &mut Request<'_>,
-    plan: Plan,
+    Job { hop, prepared, plan }: Job<'_>,
+    content: &mut Content<'_>,
 ) -> Result<Result<Answer, Failure>> {
-    let (upload, mut pump) = upload::begin(&mut request.content)?;
+    let (upload, mut pump) = upload::begin(content)?;
     let has_listeners = cx.feedback().is_some_and(|feedback| feedback.has_listeners());
+    let is_streamed = matches!(plan.want, Want::Stream { .. });
     let order = Order {
-        route: Arc::clone(&hop.route),
-        head: hop.head(request, &means.config().default_headers),
+        route: Arc::clone(&prepared.route),
+        head: prepared.head(hop),
         upload,
         want: plan.want,
         watch: Arc::clone(&cx.watch),
-        timeouts: request.timeouts,
+        timeouts: cx.timeouts,
         attempt: plan.attempt,
         fresh: plan.fresh,
         avoid: None,
         // While the caller is inside a reader or a listener, or not reading, it cannot look.
-        lane_watches: pump.is_some() || has_listeners || plan.want == Want::Stream,
+        lane_watches: pump.is_some() || has_listeners || is_streamed,
     };
     let runtime = means.runtime()?;
     let exchange = async {
         let mut ticket = runtime.submit(order, pump.is_none());
         let Some(pump) = &mut pump else { return Ok(pending(&mut ticket).await) };
-        let mut pumped = pin!(pump.run(cx, &mut request.content));
+        let mut pumped = pin!(pump.run(cx, content));
         let mut is_pumped = false;
         poll_fn(|task| {
             loop {
@@ -118,6 +122,19 @@ async fn attempt(
 
 async fn pending(ticket: &mut Ticket) -> Result<Answer, Failure> {
     (&mut ticket.pending).await
+}
+
+fn reply(means: &Means, answer: Answer, attempts: u32) -> Result<HopReply> {
+    let Answer { status, version, headers, body, facts, reused } = answer;
+    let (remote_addr, local_addr) = (facts.remote_addr, facts.local_addr);
+    let head = HopHead { status, version, headers, remote_addr, local_addr, attempts, reused };
+    let body = match body {
+        AnswerBody::Whole { bytes, trailers } => OpenBody::complete(bytes, trailers),
+        AnswerBody::Stream { chunks, counts } => {
+            OpenBody::new(chunks, counts, means.runtime()?.lender(facts.lane))
+        }
+    };
+    Ok(HopReply { head, body })
 }
 
 fn seen(failure: &Failure, attempts: u32) -> Failed {

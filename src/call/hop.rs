@@ -1,131 +1,74 @@
-//! One request to one origin: what of it is sent, and where.
+//! What one hop asks: a request of its own.
 
-use std::sync::Arc;
-
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-use http::{
-    HeaderMap, HeaderValue, Method, Uri, header,
-    uri::{Authority, PathAndQuery, Scheme},
-};
-use url::{Position, Url};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use url::Url;
 
 use crate::{
-    body::Content,
-    error::{Error, Result},
-    origin::{Origin, Route, Way},
-    request::Request,
-    runtime::Head,
+    history::PastHop,
+    origin,
+    policy::redirect::{self, Next},
+    redirects::RedirectOptions,
 };
 
-/// A request made ready for its origin.
-pub(super) struct Hop {
-    pub(super) route: Route,
-    uri: Uri,
-    host: HeaderValue,
-    authorization: Option<HeaderValue>,
-    content_length: Option<HeaderValue>,
+/// Method, URL and header fields of a hop; its content is the call's.
+pub(super) struct Hop<'m> {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    /// What the caller wants on every hop, less what a redirect has taken away.
+    headers: HeaderMap,
+    /// What the client adds to requests that do not bring their own.
+    defaults: &'m HeaderMap,
+    options: &'m RedirectOptions,
+    /// Whether the origin was left that the secrets are meant for; it never turns back.
+    has_left_origin: bool,
 }
 
-impl Hop {
-    pub(super) fn new(request: &Request<'_>) -> Result<Self> {
-        let origin = Origin::of(&request.url)?;
-        let (authority, host) = origin.authority()?;
-        let (authority, host) = match request.headers.get(header::HOST) {
-            Some(own) => (authority_of(own)?, own.clone()),
-            None => (authority, host),
+impl<'m> Hop<'m> {
+    pub(super) const fn first(
+        method: Method,
+        url: Url,
+        headers: HeaderMap,
+        defaults: &'m HeaderMap,
+        options: &'m RedirectOptions,
+    ) -> Self {
+        Self { method, url, headers, defaults, options, has_left_origin: false }
+    }
+
+    /// The header fields of the caller.
+    pub(super) const fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The client's header fields that this hop sends too.
+    pub(super) fn added(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        let stays = |name, value| self.has_left_origin && self.options.is_secret(name, value);
+        self.defaults
+            .iter()
+            .filter(move |(name, value)| !self.headers.contains_key(*name) && !stays(name, value))
+    }
+
+    /// How many fields are sent at most.
+    pub(super) fn header_count_max(&self) -> usize {
+        self.headers.len() + self.defaults.len()
+    }
+
+    /// Goes where a redirect leads; what is left becomes a part of the history.
+    pub(super) fn redirect(
+        &mut self,
+        next: Next,
+        past: impl FnOnce(Method, Url) -> PastHop,
+    ) -> PastHop {
+        redirect::rewrite(&mut self.headers, &next, self.options);
+        self.has_left_origin |= next.leaves_origin;
+        let method = match next.becomes_get {
+            true => std::mem::replace(&mut self.method, Method::GET),
+            false => self.method.clone(),
         };
-        check_framing(&request.headers, &request.content)?;
-        Ok(Self {
-            uri: uri(&request.url, origin.secure, authority)?,
-            route: Arc::new(Way::to(origin)),
-            host,
-            authorization: basic(&request.url)?
-                .filter(|_| !request.headers.contains_key(header::AUTHORIZATION)),
-            content_length: content_length(&request.method, &request.content),
-        })
+        past(method, std::mem::replace(&mut self.url, next.url))
     }
 
-    /// The head to send; each attempt gets its own, since the wire keeps it.
-    pub(super) fn head(&self, request: &Request<'_>, defaults: &HeaderMap) -> Head {
-        let mut headers = HeaderMap::with_capacity(request.headers.len() + defaults.len() + 3);
-        // The first, so that it is sent first (RFC 9110 §7.2).
-        headers.insert(header::HOST, self.host.clone());
-        for (name, value) in &request.headers {
-            if name != header::HOST {
-                headers.append(name, value.clone());
-            }
-        }
-        for (name, value) in defaults {
-            if !request.headers.contains_key(name) {
-                headers.append(name, value.clone());
-            }
-        }
-        if let Some(authorization) = &self.authorization {
-            headers.insert(header::AUTHORIZATION, authorization.clone());
-        }
-        if let Some(length) = &self.content_length {
-            headers.insert(header::CONTENT_LENGTH, length.clone());
-        }
-        Head { method: request.method.clone(), uri: self.uri.clone(), headers }
+    /// Method and URL as errors show them.
+    pub(super) fn shown(&self) -> String {
+        format!("{} {}", self.method, origin::redacted(&self.url))
     }
-}
-
-fn uri(url: &Url, secure: bool, authority: Authority) -> Result<Uri> {
-    let unsendable = || Error::invalid("the URL's path or query cannot be sent in a request");
-    let target =
-        bytes::Bytes::copy_from_slice(url[Position::BeforePath..Position::AfterQuery].as_bytes());
-    let target = PathAndQuery::from_maybe_shared(target).map_err(|e| unsendable().because(e))?;
-    let mut parts = http::uri::Parts::default();
-    parts.scheme = Some(if secure { Scheme::HTTPS } else { Scheme::HTTP });
-    parts.authority = Some(authority);
-    parts.path_and_query = Some(target);
-    Uri::from_parts(parts).map_err(|e| unsendable().because(e))
-}
-
-fn authority_of(host: &HeaderValue) -> Result<Authority> {
-    Authority::try_from(host.as_bytes())
-        .map_err(|e| Error::invalid("the header `host` names no host").because(e))
-}
-
-/// User and password of the URL as Basic credentials (RFC 7617).
-fn basic(url: &Url) -> Result<Option<HeaderValue>> {
-    if url.username().is_empty() && url.password().is_none() {
-        return Ok(None);
-    }
-    let mut pair = percent_decoded(url.username());
-    pair.push(b':');
-    pair.extend(percent_decoded(url.password().unwrap_or_default()));
-    let text = format!("Basic {}", BASE64_STANDARD.encode(pair));
-    let mut value = HeaderValue::try_from(text)
-        .map_err(|_| Error::invalid("the URL's user information cannot be sent"))?;
-    value.set_sensitive(true);
-    Ok(Some(value))
-}
-
-fn percent_decoded(text: &str) -> Vec<u8> {
-    percent_encoding::percent_decode_str(text).collect()
-}
-
-/// hyper frames a body by its length; what the user says must agree with that.
-fn check_framing(headers: &HeaderMap, content: &Content<'_>) -> Result<()> {
-    if headers.contains_key(header::TRANSFER_ENCODING) {
-        return Err(Error::invalid(
-            "the header `transfer-encoding` is set by abide: it follows from the body",
-        ));
-    }
-    let Some(said) = headers.get(header::CONTENT_LENGTH) else { return Ok(()) };
-    let said_length = said.to_str().ok().and_then(|text| text.parse::<u64>().ok());
-    if said_length.is_some() && said_length == content.length() {
-        return Ok(());
-    }
-    Err(Error::invalid(
-        "the header `content-length` does not agree with the body; leave it to abide, or give the \
-         length with the body",
-    ))
-}
-
-/// A method that expects content says so when there is none (RFC 9110 §8.6).
-fn content_length(method: &Method, content: &Content<'_>) -> Option<HeaderValue> {
-    let expects_content = matches!(*method, Method::POST | Method::PUT | Method::PATCH);
-    (expects_content && content.length() == Some(0)).then(|| HeaderValue::from_static("0"))
 }

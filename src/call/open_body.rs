@@ -1,6 +1,6 @@
 //! The body of a reply that is read piece by piece.
 
-use std::future::poll_fn;
+use std::{future::poll_fn, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
@@ -8,7 +8,8 @@ use http::HeaderMap;
 use crate::{
     context::CallContext,
     error::{Error, ErrorKind, Result},
-    phase::Phase,
+    moment::Moment,
+    phase::{Budget, Phase},
     reply::{Reply, ReplyHead},
     runtime::{
         Lender,
@@ -22,6 +23,8 @@ pub(crate) struct OpenBody {
     state: State,
     /// What a waiting reader can drive.
     lender: Option<Lender>,
+    /// How much of it has come; `None` if the lane counts it.
+    uncounted: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -34,12 +37,20 @@ enum State {
 }
 
 impl OpenBody {
-    pub(super) const fn new(chunks: Receiver, lender: Option<Lender>) -> Self {
-        Self { state: State::Receiving(chunks), lender }
+    pub(super) fn new(chunks: Receiver, lane_counts: bool, lender: Option<Lender>) -> Self {
+        let uncounted = (!lane_counts).then_some(0);
+        Self { state: State::Receiving(chunks), lender, uncounted }
     }
 
     pub(super) const fn complete(bytes: Bytes, trailers: HeaderMap) -> Self {
-        Self { state: State::Complete(bytes, trailers), lender: None }
+        Self { state: State::Complete(bytes, trailers), lender: None, uncounted: None }
+    }
+
+    /// Says that it is the body of the call's reply after all, and so its progress.
+    pub(super) fn count(&self, cx: &CallContext, length: Option<u64>) {
+        if self.uncounted.is_some() {
+            cx.watch.expect_download(length);
+        }
     }
 
     /// The trailers, once the end was reached.
@@ -52,8 +63,8 @@ impl OpenBody {
 
     /// The next piece; `None` at the end. After an error there is nothing more.
     pub(crate) async fn next(&mut self, cx: &CallContext) -> Result<Option<Bytes>> {
-        let chunks = match &mut self.state {
-            State::Receiving(chunks) => chunks,
+        match &mut self.state {
+            State::Receiving(_) => {}
             State::Complete(bytes, trailers) => {
                 let (bytes, trailers) = (std::mem::take(bytes), std::mem::take(trailers));
                 self.state = State::Ended(trailers);
@@ -61,27 +72,62 @@ impl OpenBody {
             }
             State::Ended(_) => return Ok(None),
             State::Failed(kind) => return Err(failed_before(*kind)),
-        };
-        let lender = &self.lender;
-        let next = poll_fn(|task| {
-            let next = chunks.poll_next(task);
-            if next.is_pending() {
-                lender.as_ref().into_iter().for_each(Lender::plan);
+        }
+        match cx.within(self.receive()).await.and_then(|received| received) {
+            Ok(Some(chunk)) => {
+                if let Some(position) = &mut self.uncounted {
+                    *position += chunk.len() as u64;
+                    cx.watch.received(*position);
+                }
+                Ok(Some(chunk))
             }
-            next
-        });
-        match cx.within(next).await.and_then(|received| received) {
-            Ok(Received::Chunk(chunk)) => Ok(Some(chunk)),
-            Ok(Received::End(trailers)) => {
-                self.state = State::Ended(trailers);
-                Ok(None)
-            }
+            Ok(None) => Ok(None),
             Err(error) => {
                 // Dropping the receiver is what ends the exchange.
                 self.state = State::Failed(error.kind());
                 self.lender.iter().for_each(Lender::call_keeper);
                 Err(error)
             }
+        }
+    }
+
+    /// What comes next, as long as anything can.
+    async fn receive(&mut self) -> Result<Option<Bytes>> {
+        let State::Receiving(chunks) = &mut self.state else { return Ok(None) };
+        let lender = &self.lender;
+        let received = poll_fn(|task| {
+            let next = chunks.poll_next(task);
+            if next.is_pending() {
+                lender.as_ref().into_iter().for_each(Lender::plan);
+            }
+            next
+        });
+        match received.await? {
+            Received::Chunk(chunk) => Ok(Some(chunk)),
+            Received::End(trailers) => {
+                self.state = State::Ended(trailers);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Receives the rest and forgets it, so that the connection can be used again; a rest that is
+    /// large or does not come ends the exchange instead.
+    pub(super) async fn drain(mut self, cx: &CallContext) -> Result<()> {
+        let until = Moment::now().plus(DRAIN_TIME_MAX);
+        let drained = cx.within_until(until, async {
+            let mut bytes = 0;
+            while let Ok(Some(chunk)) = self.receive().await {
+                bytes += chunk.len();
+                if bytes > DRAIN_BYTES_MAX {
+                    break;
+                }
+            }
+        });
+        match drained.await {
+            // Its silence says nothing about the hops to come.
+            Err(error) if error.budget() == Some(Budget::Idle) => Ok(()),
+            other => other.map(drop),
         }
     }
 
@@ -93,6 +139,13 @@ impl OpenBody {
         begun: Bytes,
         bytes_max: Option<u64>,
     ) -> Result<Reply> {
+        if let State::Complete(bytes, trailers) = &mut self.state
+            && begun.is_empty()
+        {
+            let (bytes, trailers) = (std::mem::take(bytes), std::mem::take(trailers));
+            let timings = cx.watch.timings(cx.started, !head.reused);
+            return Ok(Reply::new(head, bytes, trailers, timings));
+        }
         let mut body = BytesMut::from(begun);
         while let Some(piece) = self.next(cx).await? {
             body.extend_from_slice(&piece);
@@ -121,3 +174,7 @@ impl Drop for OpenBody {
 fn failed_before(kind: ErrorKind) -> Error {
     Error::new(kind, "the body had failed before").in_phase(Phase::Body)
 }
+
+/// What a connection is worth: less than the time and bytes that a new one takes.
+const DRAIN_BYTES_MAX: usize = 64 << 10;
+const DRAIN_TIME_MAX: Duration = Duration::from_millis(100);

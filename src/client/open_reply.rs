@@ -15,6 +15,7 @@ use crate::{
     call::OpenBody,
     context::{CallContext, Reporter},
     error::Result,
+    history::PastHop,
     origin,
     reply::{Reply, ReplyHead},
     runtime::wait::wait,
@@ -95,6 +96,12 @@ impl OpenReply {
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.parts().head.url
+    }
+
+    /// The hops before the one that answered; see [`Reply::history`].
+    #[must_use]
+    pub fn history(&self) -> &[PastHop] {
+        &self.parts().head.history
     }
 
     /// The address of the server's end of the connection.

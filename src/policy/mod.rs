@@ -2,4 +2,5 @@
 //!
 //! No clock, no network, no thread; `now` is an argument where it matters.
 
+pub(crate) mod redirect;
 pub(crate) mod retry;

@@ -14,7 +14,7 @@ use std::sync::{Arc, Weak};
 use self::{lane::Lane, lanes::Lanes};
 pub use crate::transport::pool::Stats;
 pub(crate) use crate::transport::{
-    bridge::{Answer, AnswerBody, Failure, Head, Order, Sent, Upload, Want},
+    bridge::{Answer, AnswerBody, Failure, Head, Order, Sent, Unwanted, Upload, Want},
     pipe,
     pool::Ticket,
 };

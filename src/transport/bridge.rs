@@ -71,9 +71,25 @@ pub(crate) enum Upload {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Want {
     /// All of it at once, if it is not larger than this.
-    Whole { bytes_max: Option<u64> },
+    Whole { bytes_max: Option<u64>, unwanted: Unwanted },
     /// Piece by piece.
-    Stream,
+    Stream { unwanted: Unwanted },
+}
+
+/// Replies whose body the caller will hardly want: they come piece by piece, so that it can leave
+/// them, and do not count as progress.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Unwanted {
+    pub(crate) redirects: bool,
+}
+
+impl Want {
+    pub(crate) fn is_unwanted(&self, status: StatusCode, headers: &HeaderMap) -> bool {
+        let (Self::Whole { unwanted, .. } | Self::Stream { unwanted }) = self;
+        unwanted.redirects
+            && status.is_redirection()
+            && headers.contains_key(http::header::LOCATION)
+    }
 }
 
 #[derive(Debug)]
@@ -89,7 +105,7 @@ pub(crate) struct Answer {
 #[derive(Debug)]
 pub(crate) enum AnswerBody {
     Whole { bytes: Bytes, trailers: HeaderMap },
-    Stream(pipe::Receiver),
+    Stream { chunks: pipe::Receiver, counts: bool },
 }
 
 /// A failed exchange and what a retry must know of it.

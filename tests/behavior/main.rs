@@ -29,6 +29,7 @@ mod many_cancels;
 mod names;
 mod pool;
 mod random;
+mod redirects;
 mod replies;
 mod sockets;
 mod stale_connections;

@@ -68,16 +68,6 @@ fn a_good_status_passes_the_question() {
 }
 
 #[test]
-fn a_redirect_is_delivered_as_it_came() {
-    let server = Server::http(|exchange| {
-        exchange.reply(302, &[("location", "/elsewhere")], b"moved");
-    });
-    let reply = client().get(server.url("/")).send().unwrap();
-    assert_eq!((reply.status().as_u16(), reply.header("location")), (302, Some("/elsewhere")));
-    assert_eq!(server.requests(), 1);
-}
-
-#[test]
 fn replies_without_a_body_do_not_wait_for_one() {
     let server = Server::http(|exchange| match exchange.target() {
         "/head" => drop(exchange.write("HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n")),

@@ -25,6 +25,7 @@ mod wire;
 pub(crate) use certificates::{ServerName, ca, client_identity};
 pub(crate) use exchange::Exchange;
 pub(crate) use ledger::PATIENCE;
+pub(crate) use request::Request;
 pub(crate) use server::Server;
 pub(crate) use special::BlackHole;
 pub(crate) use stream_exchange::StreamExchange;

@@ -88,6 +88,7 @@ impl NetworkRequest {
             content,
             timeouts: target.timeouts.unwrap_or_else(|| client.timeouts()),
             feedback: Some(feedback),
+            redirects: None,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Building a client; each file beside this one has the options of one topic.
 
 mod names;
+mod redirects;
 mod sockets;
 
 use std::{fmt, time::Duration};
@@ -14,6 +15,7 @@ use crate::{
     config::{Config, Driving},
     error::{Error, Result},
     limits::{Limits, Timeouts},
+    redirects::is_always_secret,
 };
 
 /// The options of a [`Client`]; every one has a default.
@@ -70,7 +72,10 @@ impl ClientBuilder {
         V::Error: Into<http::Error>,
     {
         match checked(name, value) {
-            Ok((name, value)) => {
+            Ok((name, mut value)) => {
+                if is_always_secret(&name) {
+                    value.set_sensitive(true);
+                }
                 self.config.default_headers.insert(name, value);
             }
             Err(error) => {
@@ -146,7 +151,7 @@ impl ClientBuilder {
     /// # Errors
     /// Kind [`InvalidRequest`](crate::ErrorKind::InvalidRequest) for options that cannot be used
     /// or that contradict each other.
-    pub fn build(self) -> Result<Client> {
+    pub fn build(mut self) -> Result<Client> {
         if let Some(error) = self.error {
             return Err(error);
         }
@@ -157,6 +162,7 @@ impl ClientBuilder {
                  `only_root_certificates` does without them; use one of them",
             ));
         }
+        self.config.redirects.mark_secrets(&mut self.config.default_headers);
         Ok(Client::with(self.config))
     }
 }

@@ -115,14 +115,18 @@ impl Exchange {
             }
         };
         self.watch.enter(Phase::Body);
-        let length = body.size_hint().exact();
-        self.watch.expect_download(length);
+        let counts = !self.want.is_unwanted(parts.status, &parts.headers);
+        if counts {
+            self.watch.expect_download(body.size_hint().exact());
+        }
         match self.want {
-            Want::Whole { bytes_max } => self.whole(parts, body, bytes_max, connection).await,
-            Want::Stream => {
+            Want::Whole { bytes_max, .. } if counts => {
+                self.whole(parts, body, bytes_max, connection).await
+            }
+            Want::Whole { .. } | Want::Stream { .. } => {
                 // Between two reads only the caller can get it further.
                 let _lull = lull();
-                self.stream(parts, body, connection).await
+                self.stream(parts, body, counts, connection).await
             }
         }
     }
@@ -134,7 +138,7 @@ impl Exchange {
         bytes_max: Option<u64>,
         connection: &mut impl Drive,
     ) -> Parting {
-        let gauge = self.gauge();
+        let gauge = self.gauge(true);
         match self.race(receive::collect(body, bytes_max, &gauge), connection).await {
             Raced::Done(Ok((bytes, trailers))) => {
                 self.watch.end();
@@ -156,13 +160,14 @@ impl Exchange {
         mut self,
         parts: Parts,
         body: Incoming,
+        counts: bool,
         connection: &mut impl Drive,
     ) -> Parting {
         let (sender, receiver) = pipe::pipe(STREAM_AHEAD_BYTES, pipe::Fill::Ahead);
         let leaves_it_whole = is_framed_clearly(&parts.headers);
-        let answer = self.answer(parts, AnswerBody::Stream(receiver));
+        let answer = self.answer(parts, AnswerBody::Stream { chunks: receiver, counts });
         self.answerer.send(Ok(answer));
-        let gauge = self.gauge();
+        let gauge = self.gauge(counts);
         let error = match self.race(receive::pump(body, &sender, &gauge), connection).await {
             Raced::Done(Ok(trailers)) => {
                 self.watch.end();
@@ -196,9 +201,9 @@ impl Exchange {
         .await
     }
 
-    fn gauge(&self) -> Gauge {
+    fn gauge(&self, counts: bool) -> Gauge {
         let traffic = self.is_alone.then(|| Arc::clone(&self.facts.traffic));
-        Gauge::new(Arc::clone(&self.watch), traffic)
+        Gauge::new(Arc::clone(&self.watch), traffic, counts)
     }
 
     fn failed(self, error: hyper::Error) -> Parting {

@@ -19,17 +19,22 @@ pub(super) struct Gauge {
     watch: Arc<Watch>,
     /// `None` if the connection's bytes are not all of this body.
     traffic: Option<Arc<Traffic>>,
+    /// Whether it is progress for those who look at the feedback.
+    counts: bool,
 }
 
 impl Gauge {
-    pub(super) fn new(watch: Arc<Watch>, traffic: Option<Arc<Traffic>>) -> Self {
-        let gauge = Self { watch, traffic };
+    pub(super) fn new(watch: Arc<Watch>, traffic: Option<Arc<Traffic>>, counts: bool) -> Self {
+        let gauge = Self { watch, traffic, counts };
         gauge.got_further();
         gauge
     }
 
     fn received(&self, position: u64) {
-        self.watch.received(position);
+        self.watch.moved();
+        if self.counts {
+            self.watch.received(position);
+        }
         self.got_further();
     }
 

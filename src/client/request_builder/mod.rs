@@ -1,4 +1,6 @@
-//! Building one request.
+//! Building one request; topics with options of their own have files of their own.
+
+mod redirects;
 
 use std::{fmt, time::Duration};
 
@@ -11,6 +13,7 @@ use crate::{
     error::{Error, Result},
     feedback::Feedback,
     limits::Timeouts,
+    redirects::is_always_secret,
     reply::Reply,
     request::Request,
 };
@@ -39,6 +42,7 @@ impl<'b> RequestBuilder<'b> {
                 content: Body::default().0,
                 timeouts: client.timeouts(),
                 feedback: None,
+                redirects: None,
             })
         });
         Self { client, request }
@@ -56,22 +60,8 @@ impl<'b> RequestBuilder<'b> {
         V::Error: Into<http::Error>,
     {
         self.change(|request| {
-            let name = name
-                .try_into()
-                .map_err(|e| Error::invalid("a header's name is not a token").because(e.into()))?;
-            let mut value = value.try_into().map_err(|e| {
-                Error::invalid(format!("the value of the header `{name}` cannot be sent"))
-                    .because(e.into())
-            })?;
-            let secret = [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION];
-            if secret.contains(&name) {
-                value.set_sensitive(true);
-            }
-            if name == header::HOST || name == header::CONTENT_TYPE {
-                request.headers.insert(name, value);
-            } else {
-                request.headers.append(name, value);
-            }
+            let (name, value) = checked(name, value)?;
+            request.add(name, value);
             Ok(())
         })
     }
@@ -218,10 +208,37 @@ impl<'b> RequestBuilder<'b> {
 }
 
 impl Request<'_> {
+    fn add(&mut self, name: HeaderName, mut value: HeaderValue) {
+        if is_always_secret(&name) {
+            value.set_sensitive(true);
+        }
+        if name == header::HOST || name == header::CONTENT_TYPE {
+            self.headers.insert(name, value);
+        } else {
+            self.headers.append(name, value);
+        }
+    }
+
     fn typed(&mut self, content_type: HeaderValue, bytes: Vec<u8>) {
         self.headers.entry(header::CONTENT_TYPE).or_insert(content_type);
         self.content = Body::from(bytes).0;
     }
+}
+
+fn checked<N, V>(name: N, value: V) -> Result<(HeaderName, HeaderValue)>
+where
+    N: TryInto<HeaderName>,
+    N::Error: Into<http::Error>,
+    V: TryInto<HeaderValue>,
+    V::Error: Into<http::Error>,
+{
+    let name = name
+        .try_into()
+        .map_err(|e| Error::invalid("a header's name is not a token").because(e.into()))?;
+    let value = value.try_into().map_err(|e| {
+        Error::invalid(format!("the value of the header `{name}` cannot be sent")).because(e.into())
+    })?;
+    Ok((name, value))
 }
 
 impl fmt::Debug for RequestBuilder<'_> {

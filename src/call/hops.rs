@@ -1,0 +1,189 @@
+//! The loop of hops: each is a request of its own, until one is answered for good.
+
+use http::{HeaderMap, StatusCode, Version, header};
+
+use super::{Means, OpenBody, attempts, hop::Hop};
+use crate::{
+    body::Content,
+    context::CallContext,
+    error::{Error, ErrorKind, Result},
+    history::PastHop,
+    policy::redirect::{self, Asked, Decision, Next},
+    redirects::RedirectPolicy,
+    reply::ReplyHead,
+    request::Request,
+    runtime::{Unwanted, Want},
+};
+
+/// What a hop was answered.
+pub(super) struct HopReply {
+    pub(super) head: HopHead,
+    pub(super) body: OpenBody,
+}
+
+/// The head of a hop's answer, and how it came.
+pub(super) struct HopHead {
+    pub(super) status: StatusCode,
+    pub(super) version: Version,
+    pub(super) headers: HeaderMap,
+    pub(super) remote_addr: Option<std::net::SocketAddr>,
+    pub(super) local_addr: Option<std::net::SocketAddr>,
+    pub(super) attempts: u32,
+    pub(super) reused: bool,
+}
+
+/// How the body of the last reply is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Whole { bytes_max: Option<u64> },
+    Stream,
+}
+
+/// Asks, and asks on where the answers lead.
+pub(super) async fn run(
+    cx: &CallContext,
+    means: &Means,
+    request: Request<'_>,
+    form: Form,
+) -> Result<(ReplyHead, OpenBody)> {
+    let config = means.config();
+    let Request { method, url, mut headers, content, redirects, timeouts: _, feedback: _ } =
+        request;
+    config.redirects.mark_secrets(&mut headers);
+    let redirects = redirects.as_ref().unwrap_or(&config.redirects.policy);
+    let hop = Hop::first(method, url, headers, &config.default_headers, &config.redirects);
+    expect_upload(cx, &content);
+    let mut hops = Hops { cx, means, redirects, hop, content, history: Vec::new() };
+    match hops.until_the_last(form).await {
+        Ok(HopReply { head, body }) => Ok((hops.reply_head(head), body)),
+        Err(error) => Err(hops.failed(error)),
+    }
+}
+
+/// A call on its way from hop to hop.
+struct Hops<'c, 'b> {
+    cx: &'c CallContext,
+    means: &'c Means,
+    redirects: &'c RedirectPolicy,
+    hop: Hop<'c>,
+    content: Content<'b>,
+    history: Vec<PastHop>,
+}
+
+impl Hops<'_, '_> {
+    async fn until_the_last(&mut self, form: Form) -> Result<HopReply> {
+        loop {
+            self.check_scheme()?;
+            let want = self.want(form);
+            let reply = attempts::run(self.cx, self.means, &self.hop, &mut self.content, want);
+            let reply = reply.await?;
+            match self.decide(&reply.head) {
+                Decision::Deliver => {
+                    reply.body.count(self.cx, announced_length(&self.hop, &reply.head));
+                    return Ok(reply);
+                }
+                Decision::Refuse(refusal) => {
+                    self.remember(reply.head);
+                    return Err(Error::new(ErrorKind::Redirect, refusal.to_string()));
+                }
+                Decision::Follow(next) => {
+                    // The user's function may have forked, and this may be the child.
+                    self.cx.same_process()?;
+                    reply.body.drain(self.cx).await?;
+                    self.follow(*next, reply.head);
+                }
+            }
+        }
+    }
+
+    fn check_scheme(&self) -> Result<()> {
+        if self.means.config().redirects.https_only && self.hop.url.scheme() != "https" {
+            return Err(Error::invalid("the URL is not https, and the client is https only"));
+        }
+        Ok(())
+    }
+
+    fn want(&self, form: Form) -> Want {
+        let unwanted = Unwanted { redirects: self.redirects.may_follow() };
+        match form {
+            Form::Whole { bytes_max } => Want::Whole { bytes_max, unwanted },
+            Form::Stream => Want::Stream { unwanted },
+        }
+    }
+
+    fn decide(&self, head: &HopHead) -> Decision {
+        let asked = Asked {
+            method: &self.hop.method,
+            url: &self.hop.url,
+            is_replayable: self.content.is_replayable(),
+            history: &self.history,
+        };
+        let https_only = self.means.config().redirects.https_only;
+        redirect::decide(self.redirects, https_only, asked, (head.status, &head.headers))
+    }
+
+    /// Makes the next hop the one to go.
+    fn follow(&mut self, next: Next, head: HopHead) {
+        tracing::debug!(
+            call = self.cx.id,
+            status = head.status.as_u16(),
+            leaves_origin = next.leaves_origin,
+            "redirected"
+        );
+        if next.becomes_get {
+            self.content = Content::Empty;
+        }
+        let past = self.hop.redirect(next, |method, url| past_hop(method, url, head));
+        self.history.push(past);
+        self.cx.watch.begin_again();
+    }
+
+    /// Makes the hop that is over a part of the history.
+    fn remember(&mut self, head: HopHead) {
+        let (method, url) = (self.hop.method.clone(), self.hop.url.clone());
+        self.history.push(past_hop(method, url, head));
+    }
+
+    fn reply_head(self, head: HopHead) -> ReplyHead {
+        let HopHead { status, version, headers, remote_addr, local_addr, attempts, reused } = head;
+        tracing::debug!(call = self.cx.id, status = status.as_u16(), reused, attempts, "answered");
+        ReplyHead {
+            status,
+            version,
+            headers,
+            url: self.hop.url,
+            request_id: self.cx.id,
+            remote_addr,
+            local_addr,
+            attempts,
+            reused,
+            history: self.history,
+        }
+    }
+
+    #[cold]
+    fn failed(self, error: Error) -> Error {
+        error.during(|| self.hop.shown()).after(self.history)
+    }
+}
+
+fn past_hop(method: http::Method, url: url::Url, head: HopHead) -> PastHop {
+    PastHop { method, url, status: head.status, headers: head.headers, attempts: head.attempts }
+}
+
+/// Says once for all hops how much there is to send.
+fn expect_upload(cx: &CallContext, content: &Content<'_>) {
+    if let Some(feedback) = cx.feedback()
+        && !content.is_empty()
+    {
+        feedback.expect_upload(content.length());
+    }
+}
+
+/// How long a body is that was not counted while it was not known to be wanted.
+fn announced_length(hop: &Hop<'_>, head: &HopHead) -> Option<u64> {
+    if hop.method == http::Method::HEAD {
+        return Some(0);
+    }
+    head.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}

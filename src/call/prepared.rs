@@ -1,0 +1,129 @@
+//! A hop made ready for its origin: what of it is sent, and where.
+
+use std::sync::Arc;
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use http::{
+    HeaderMap, HeaderValue, Method, Uri, header,
+    uri::{Authority, PathAndQuery, Scheme},
+};
+use url::{Position, Url};
+
+use super::hop::Hop;
+use crate::{
+    body::Content,
+    error::{Error, Result},
+    origin::{Origin, Route, Way},
+    runtime::Head,
+};
+
+/// What its origin needs besides what the hop says.
+pub(super) struct Prepared {
+    pub(super) route: Route,
+    uri: Uri,
+    host: HeaderValue,
+    authorization: Option<HeaderValue>,
+    content_length: Option<HeaderValue>,
+}
+
+impl Prepared {
+    pub(super) fn new(hop: &Hop<'_>, content: &Content<'_>) -> Result<Self> {
+        let origin = Origin::of(&hop.url)?;
+        let (authority, host) = origin.authority()?;
+        let (authority, host) = match hop.headers().get(header::HOST) {
+            Some(own) => (authority_of(own)?, own.clone()),
+            None => (authority, host),
+        };
+        check_framing(hop.headers(), content)?;
+        Ok(Self {
+            uri: uri(&hop.url, origin.secure, authority)?,
+            route: Arc::new(Way::to(origin)),
+            host,
+            authorization: basic(&hop.url)?
+                .filter(|_| !hop.headers().contains_key(header::AUTHORIZATION)),
+            content_length: content_length(&hop.method, content),
+        })
+    }
+
+    /// The head to send; each attempt gets its own, since the wire keeps it.
+    pub(super) fn head(&self, hop: &Hop<'_>) -> Head {
+        let mut headers = HeaderMap::with_capacity(hop.header_count_max() + 3);
+        // The first, so that it is sent first (RFC 9110 §7.2).
+        headers.insert(header::HOST, self.host.clone());
+        for (name, value) in hop.headers() {
+            if name != header::HOST {
+                headers.append(name, value.clone());
+            }
+        }
+        for (name, value) in hop.added() {
+            headers.append(name, value.clone());
+        }
+        if let Some(authorization) = &self.authorization {
+            headers.insert(header::AUTHORIZATION, authorization.clone());
+        }
+        if let Some(length) = &self.content_length {
+            headers.insert(header::CONTENT_LENGTH, length.clone());
+        }
+        Head { method: hop.method.clone(), uri: self.uri.clone(), headers }
+    }
+}
+
+fn uri(url: &Url, secure: bool, authority: Authority) -> Result<Uri> {
+    let unsendable = || Error::invalid("the URL's path or query cannot be sent in a request");
+    let target =
+        bytes::Bytes::copy_from_slice(url[Position::BeforePath..Position::AfterQuery].as_bytes());
+    let target = PathAndQuery::from_maybe_shared(target).map_err(|e| unsendable().because(e))?;
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = Some(if secure { Scheme::HTTPS } else { Scheme::HTTP });
+    parts.authority = Some(authority);
+    parts.path_and_query = Some(target);
+    Uri::from_parts(parts).map_err(|e| unsendable().because(e))
+}
+
+fn authority_of(host: &HeaderValue) -> Result<Authority> {
+    Authority::try_from(host.as_bytes())
+        .map_err(|e| Error::invalid("the header `host` names no host").because(e))
+}
+
+/// User and password of the URL as Basic credentials (RFC 7617).
+fn basic(url: &Url) -> Result<Option<HeaderValue>> {
+    if url.username().is_empty() && url.password().is_none() {
+        return Ok(None);
+    }
+    let mut pair = percent_decoded(url.username());
+    pair.push(b':');
+    pair.extend(percent_decoded(url.password().unwrap_or_default()));
+    let text = format!("Basic {}", BASE64_STANDARD.encode(pair));
+    let mut value = HeaderValue::try_from(text)
+        .map_err(|_| Error::invalid("the URL's user information cannot be sent"))?;
+    value.set_sensitive(true);
+    Ok(Some(value))
+}
+
+fn percent_decoded(text: &str) -> Vec<u8> {
+    percent_encoding::percent_decode_str(text).collect()
+}
+
+/// hyper frames a body by its length; what the user says must agree with that.
+fn check_framing(headers: &HeaderMap, content: &Content<'_>) -> Result<()> {
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        return Err(Error::invalid(
+            "the header `transfer-encoding` is set by abide: it follows from the body",
+        ));
+    }
+    let Some(said) = headers.get(header::CONTENT_LENGTH) else { return Ok(()) };
+    let said_length = said.to_str().ok().and_then(|text| text.parse::<u64>().ok());
+    if said_length.is_some() && said_length == content.length() {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "the header `content-length` does not agree with the body; leave it to abide, or give the \
+         length with the body",
+    ))
+}
+
+/// A method that expects content says so when there is none (RFC 9110 §8.6).
+fn content_length(method: &Method, content: &Content<'_>) -> Option<HeaderValue> {
+    let expects_content = matches!(*method, Method::POST | Method::PUT | Method::PATCH);
+    (expects_content && content.length() == Some(0)).then(|| HeaderValue::from_static("0"))
+}
