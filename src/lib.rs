@@ -81,6 +81,7 @@
 //! `std`, `http`, `bytes`, `url`, serde's traits, and `tokio_util`'s `CancellationToken` in one
 //! `From`. The oldest supported Rust is 1.88.
 
+mod basic;
 mod body;
 #[cfg(feature = "tls")]
 mod certificates;
@@ -92,6 +93,13 @@ mod charset;
 mod config;
 mod content_disposition;
 mod context;
+#[cfg(feature = "digest")]
+#[cfg_attr(not(test), expect(dead_code, reason = "servers and proxies are answered soon"))]
+mod digest;
+#[cfg(not(feature = "digest"))]
+#[path = "digest_off.rs"]
+#[expect(dead_code, reason = "servers and proxies are answered soon")]
+mod digest;
 mod environment;
 mod error;
 mod feedback;
@@ -106,6 +114,7 @@ mod redirects;
 mod reply;
 mod request;
 mod resolve;
+mod secret;
 mod sockets;
 mod sync;
 mod threads;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::{
     HeaderMap, HeaderValue, Method, Uri, header,
     uri::{Authority, PathAndQuery, Scheme},
@@ -11,10 +10,12 @@ use url::{Position, Url};
 
 use super::hop::Hop;
 use crate::{
+    basic::basic,
     body::Content,
     error::{Error, Result},
     origin::{Origin, Route, Way},
     runtime::Head,
+    secret::Secret,
 };
 
 /// What its origin needs besides what the hop says.
@@ -39,7 +40,7 @@ impl Prepared {
             uri: uri(&hop.url, origin.secure, authority)?,
             route: Arc::new(Way::to(origin)),
             host,
-            authorization: basic(&hop.url)?
+            authorization: basic_of(&hop.url)?
                 .filter(|_| !hop.headers().contains_key(header::AUTHORIZATION)),
             content_length: content_length(&hop.method, content),
         })
@@ -86,18 +87,12 @@ fn authority_of(host: &HeaderValue) -> Result<Authority> {
 }
 
 /// User and password of the URL as Basic credentials (RFC 7617).
-fn basic(url: &Url) -> Result<Option<HeaderValue>> {
+fn basic_of(url: &Url) -> Result<Option<HeaderValue>> {
     if url.username().is_empty() && url.password().is_none() {
         return Ok(None);
     }
-    let mut pair = percent_decoded(url.username());
-    pair.push(b':');
-    pair.extend(percent_decoded(url.password().unwrap_or_default()));
-    let text = format!("Basic {}", BASE64_STANDARD.encode(pair));
-    let mut value = HeaderValue::try_from(text)
-        .map_err(|_| Error::invalid("the URL's user information cannot be sent"))?;
-    value.set_sensitive(true);
-    Ok(Some(value))
+    let password = percent_decoded(url.password().unwrap_or_default());
+    basic(&percent_decoded(url.username()), &Secret::from_bytes(password)).map(Some)
 }
 
 fn percent_decoded(text: &str) -> Vec<u8> {
