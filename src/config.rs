@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::HeaderMap;
 
 use crate::{
+    interceptors::Interceptors,
     limits::{Limits, Timeouts},
     redirects::RedirectOptions,
     resolve::NameOptions,
@@ -23,6 +24,7 @@ pub(crate) struct Config {
     pub(crate) sockets: SocketOptions,
     pub(crate) tls: TlsOptions,
     pub(crate) redirects: RedirectOptions,
+    pub(crate) interceptors: Interceptors,
 }
 
 /// Who runs the event loops that move the bytes.
@@ -70,6 +72,7 @@ impl Default for Config {
             sockets: SocketOptions::default(),
             tls: TlsOptions::default(),
             redirects: RedirectOptions::default(),
+            interceptors: Interceptors::default(),
         }
     }
 }

@@ -122,6 +122,18 @@ impl CallContext {
         Moment::from_nanos(wake_at.min(self.step_ends_at.load(Ordering::Relaxed)))
     }
 
+    /// Fails if the call was cancelled or is past its deadline; for steps that wait for nothing.
+    pub(crate) fn still_runs(&self) -> Result<()> {
+        if self.is_cancelled() {
+            return Err(Error::cancelled(self.watch.phase()));
+        }
+        let end = self.end_of_call(self.watch.phase());
+        if end.at <= Moment::now() {
+            return Err(Error::timed_out(end.phase, end.budget, end.limit));
+        }
+        Ok(())
+    }
+
     /// Fails if a listener or reader has forked and this is the child, whose lanes are gone.
     pub(crate) fn same_process(&self) -> Result<()> {
         if self.process.is_current() { Ok(()) } else { Err(Error::forked()) }
@@ -150,14 +162,19 @@ impl CallContext {
             Phase::Resolve | Phase::Connect | Phase::Tls => DIAL_GRACE,
             _ => Duration::ZERO,
         };
-        let end = |since: Moment, budget, grace| {
-            let limit = self.timeouts.of(budget);
-            let at = limit.map_or(Moment::NEVER, |limit| since.plus(limit).plus(grace));
-            End { at, phase, budget, limit: limit.unwrap_or_default() }
-        };
-        let of_phase = end(since, budget, grace);
-        let of_call = end(self.started, Budget::Total, Duration::ZERO);
+        let of_phase = self.end(phase, budget, since.plus(grace));
+        let of_call = self.end_of_call(phase);
         if of_call.at <= of_phase.at { of_call } else { of_phase }
+    }
+
+    fn end_of_call(&self, phase: Phase) -> End {
+        self.end(phase, Budget::Total, self.started)
+    }
+
+    fn end(&self, phase: Phase, budget: Budget, since: Moment) -> End {
+        let limit = self.timeouts.of(budget);
+        let at = limit.map_or(Moment::NEVER, |limit| since.plus(limit));
+        End { at, phase, budget, limit: limit.unwrap_or_default() }
     }
 }
 

@@ -58,6 +58,8 @@ pub enum ErrorKind {
     Decode,
     /// A redirect could not or must not be followed; [`Error::history`] tells how it came there.
     Redirect,
+    /// An interceptor ended the call, by an error (the source of this one) or a panic.
+    Interceptor,
     /// A limit in size or number was passed.
     Limit,
     /// Credentials could not be applied.

@@ -50,6 +50,11 @@
 //! cookies and headers marked secret stay with the origin they were given for, however often and
 //! wherever the call is sent on.
 //!
+//! # Interceptors
+//!
+//! Code that sees each hop before it goes out and when its answer begins, may change it and may
+//! answer in place of the network: [`Client::intercept_requests`], [`Client::intercept_replies`].
+//!
 //! # Errors
 //!
 //! One [`Error`], with an [`ErrorKind`] fixed when it is made. A status of 400 and above is a
@@ -105,6 +110,7 @@ mod error;
 mod feedback;
 mod files;
 mod history;
+mod interceptors;
 mod limits;
 mod moment;
 mod origin;
@@ -147,6 +153,7 @@ pub use crate::{
     error::{Error, ErrorKind, Result},
     feedback::{Feedback, Progress},
     history::PastHop,
+    interceptors::{IncomingReply, InterceptorError, InterceptorId, OutgoingRequest},
     limits::{Limits, Timeouts},
     phase::{Budget, Phase},
     redirects::{Redirect, RedirectAction, RedirectPolicy},

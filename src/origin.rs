@@ -91,6 +91,13 @@ impl fmt::Display for Origin {
     }
 }
 
+/// Whether two URLs have one scheme, host and port (RFC 6454 §5).
+pub(crate) fn is_same_origin(one: &Url, other: &Url) -> bool {
+    one.scheme() == other.scheme()
+        && one.host() == other.host()
+        && one.port_or_known_default() == other.port_or_known_default()
+}
+
 /// The URL without user information, query and fragment.
 pub(crate) fn redacted(url: &Url) -> String {
     let mut shown = format!("{}://", url.scheme());

@@ -112,6 +112,11 @@ impl RedirectPolicy {
         self
     }
 
+    /// Whether a function of the user's decides.
+    pub(crate) const fn asks(&self) -> bool {
+        matches!(self.rule, Rule::Ask(_))
+    }
+
     /// Whether a redirect may lead to another hop.
     pub(crate) const fn may_follow(&self) -> bool {
         !matches!(self.rule, Rule::Deliver)
@@ -180,6 +185,12 @@ impl RedirectOptions {
         value.is_sensitive() || is_always_secret(name) || self.secret_names.contains(name)
     }
 
+    /// Takes out what must not be sent to another origin than it was given for.
+    pub(crate) fn drop_secrets(&self, headers: &mut HeaderMap) {
+        // A `Host` of the user's own was one for the origin that is left.
+        drop_fields(headers, |name, value| *name == header::HOST || self.is_secret(name, value));
+    }
+
     /// Marks the values of the fields that are secret by their names.
     pub(crate) fn mark_secrets(&self, headers: &mut HeaderMap) {
         for name in &self.secret_names {
@@ -193,4 +204,19 @@ impl RedirectOptions {
 /// Whether fields of this name are credentials, whoever sets them.
 pub(crate) fn is_always_secret(name: &HeaderName) -> bool {
     [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION].contains(name)
+}
+
+/// Takes out all fields of the names of those that `drops` says.
+pub(crate) fn drop_fields(
+    headers: &mut HeaderMap,
+    drops: impl Fn(&HeaderName, &HeaderValue) -> bool,
+) {
+    let dropped: Vec<HeaderName> = headers
+        .iter()
+        .filter(|(name, value)| drops(name, value))
+        .map(|(name, _)| name.clone())
+        .collect();
+    for name in dropped {
+        headers.remove(name);
+    }
 }

@@ -4,7 +4,8 @@ use http::{HeaderMap, Method};
 use url::Url;
 
 use crate::{
-    body::Content, feedback::Feedback, limits::Timeouts, origin, redirects::RedirectPolicy,
+    body::Content, feedback::Feedback, interceptors::Hook, limits::Timeouts, origin,
+    redirects::RedirectPolicy,
 };
 
 /// One call as the builder made it.
@@ -17,13 +18,16 @@ pub(crate) struct Request<'b> {
     pub(crate) feedback: Option<Feedback>,
     /// In place of the client's.
     pub(crate) redirects: Option<RedirectPolicy>,
+    /// Behind the client's.
+    pub(crate) interceptors: Vec<Hook>,
 }
 
 impl Request<'_> {
     /// The same request with other content, which may borrow from somewhere else.
     pub(crate) fn with_content<'c>(self, content: Content<'c>) -> Request<'c> {
-        let Self { method, url, headers, content: _, timeouts, feedback, redirects } = self;
-        Request { method, url, headers, content, timeouts, feedback, redirects }
+        let Self { method, url, headers, content: _, timeouts, feedback, redirects, interceptors } =
+            self;
+        Request { method, url, headers, content, timeouts, feedback, redirects, interceptors }
     }
 
     /// Method and URL as errors show them.

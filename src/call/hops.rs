@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, StatusCode, Version, header};
 
-use super::{Means, OpenBody, attempts, hop::Hop};
+use super::{Means, OpenBody, attempts, hop::Hop, interception::Chain};
 use crate::{
     body::Content,
     context::CallContext,
@@ -47,13 +47,14 @@ pub(super) async fn run(
     form: Form,
 ) -> Result<(ReplyHead, OpenBody)> {
     let config = means.config();
-    let Request { method, url, mut headers, content, redirects, timeouts: _, feedback: _ } =
-        request;
+    let Request { method, url, mut headers, content, redirects, interceptors, .. } = request;
     config.redirects.mark_secrets(&mut headers);
     let redirects = redirects.as_ref().unwrap_or(&config.redirects.policy);
     let hop = Hop::first(method, url, headers, &config.default_headers, &config.redirects);
     expect_upload(cx, &content);
-    let mut hops = Hops { cx, means, redirects, hop, content, history: Vec::new() };
+    let chain = Chain::new(means, interceptors);
+    let history = Vec::new();
+    let mut hops = Hops { cx, means, redirects, chain, hop, content, history };
     match hops.until_the_last(form).await {
         Ok(HopReply { head, body }) => Ok((hops.reply_head(head), body)),
         Err(error) => Err(hops.failed(error)),
@@ -65,6 +66,7 @@ struct Hops<'c, 'b> {
     cx: &'c CallContext,
     means: &'c Means,
     redirects: &'c RedirectPolicy,
+    chain: Chain,
     hop: Hop<'c>,
     content: Content<'b>,
     history: Vec<PastHop>,
@@ -73,11 +75,12 @@ struct Hops<'c, 'b> {
 impl Hops<'_, '_> {
     async fn until_the_last(&mut self, form: Form) -> Result<HopReply> {
         loop {
-            self.check_scheme()?;
-            let want = self.want(form);
-            let reply = attempts::run(self.cx, self.means, &self.hop, &mut self.content, want);
-            let reply = reply.await?;
-            match self.decide(&reply.head) {
+            let mut reply = match self.chain.before(self.cx, &mut self.hop, &self.history)? {
+                Some(reply) => reply,
+                None => self.exchange(form).await?,
+            };
+            self.chain.after(self.cx, &self.hop, &mut reply.head, &self.history)?;
+            match self.decide(&reply.head)? {
                 Decision::Deliver => {
                     reply.body.count(self.cx, announced_length(&self.hop, &reply.head));
                     return Ok(reply);
@@ -87,13 +90,18 @@ impl Hops<'_, '_> {
                     return Err(Error::new(ErrorKind::Redirect, refusal.to_string()));
                 }
                 Decision::Follow(next) => {
-                    // The user's function may have forked, and this may be the child.
-                    self.cx.same_process()?;
                     reply.body.drain(self.cx).await?;
                     self.follow(*next, reply.head);
                 }
             }
         }
+    }
+
+    /// Has the hop answered by the network.
+    async fn exchange(&mut self, form: Form) -> Result<HopReply> {
+        self.check_scheme()?;
+        let want = self.want(form);
+        attempts::run(self.cx, self.means, &self.hop, &mut self.content, want).await
     }
 
     fn check_scheme(&self) -> Result<()> {
@@ -111,7 +119,7 @@ impl Hops<'_, '_> {
         }
     }
 
-    fn decide(&self, head: &HopHead) -> Decision {
+    fn decide(&self, head: &HopHead) -> Result<Decision> {
         let asked = Asked {
             method: &self.hop.method,
             url: &self.hop.url,
@@ -119,7 +127,13 @@ impl Hops<'_, '_> {
             history: &self.history,
         };
         let https_only = self.means.config().redirects.https_only;
-        redirect::decide(self.redirects, https_only, asked, (head.status, &head.headers))
+        let decision =
+            redirect::decide(self.redirects, https_only, asked, (head.status, &head.headers));
+        if self.redirects.asks() {
+            // The user's function may have forked, and this may be the child.
+            self.cx.same_process()?;
+        }
+        Ok(decision)
     }
 
     /// Makes the next hop the one to go.

@@ -6,6 +6,7 @@
 mod attempts;
 mod hop;
 mod hops;
+mod interception;
 mod means;
 mod open_body;
 mod prepared;

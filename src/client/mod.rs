@@ -4,6 +4,7 @@
 
 mod blocking_request;
 mod builder;
+mod interceptors;
 mod into_url;
 mod open_reply;
 mod request_builder;

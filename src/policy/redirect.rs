@@ -7,8 +7,8 @@ use url::Url;
 
 use crate::{
     history::PastHop,
-    origin,
-    redirects::{Redirect, RedirectAction, RedirectOptions, RedirectPolicy, Rule},
+    origin::{self, is_same_origin},
+    redirects::{Redirect, RedirectAction, RedirectOptions, RedirectPolicy, Rule, drop_fields},
 };
 
 /// What was asked.
@@ -119,19 +119,7 @@ pub(crate) fn rewrite(headers: &mut HeaderMap, next: &Next, options: &RedirectOp
         drop_fields(headers, |name, _| describes_content(name));
     }
     if next.leaves_origin {
-        // A `Host` of the user's own was one for the origin that is left.
-        drop_fields(headers, |name, value| *name == header::HOST || options.is_secret(name, value));
-    }
-}
-
-fn drop_fields(headers: &mut HeaderMap, drops: impl Fn(&HeaderName, &HeaderValue) -> bool) {
-    let dropped: Vec<HeaderName> = headers
-        .iter()
-        .filter(|(name, value)| drops(name, value))
-        .map(|(name, _)| name.clone())
-        .collect();
-    for name in dropped {
-        headers.remove(name);
+        options.drop_secrets(headers);
     }
 }
 
@@ -174,12 +162,6 @@ fn becomes_get(status: StatusCode, method: &Method) -> bool {
         303 => *method != Method::HEAD,
         _ => false,
     }
-}
-
-fn is_same_origin(one: &Url, other: &Url) -> bool {
-    one.scheme() == other.scheme()
-        && one.host() == other.host()
-        && one.port_or_known_default() == other.port_or_known_default()
 }
 
 /// RFC 9110 §15.4: fields that are about the content that is not sent any more.

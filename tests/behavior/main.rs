@@ -22,6 +22,7 @@ mod http2;
 mod http2_cancellation;
 #[cfg(all(feature = "tls", feature = "http2"))]
 mod http2_faults;
+mod interceptors;
 #[cfg(feature = "json")]
 mod json;
 mod limits;

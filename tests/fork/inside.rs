@@ -9,7 +9,10 @@ use std::{
     thread,
 };
 
-use abide::{BlockingRequest, Body, CallOptions, ErrorCode, ErrorKind, Feedback};
+use abide::{
+    BlockingRequest, Body, CallOptions, ErrorCode, ErrorKind, Feedback, RedirectAction,
+    RedirectPolicy, RequestBuilder,
+};
 
 use super::{
     assert_forked, client,
@@ -142,6 +145,48 @@ pub(crate) fn a_fork_inside_a_reader_leaves_the_call_to_the_parent() {
     }
     assert_eq!(answer.unwrap().text(), "halfhalf");
     assert!(client.get(server.url("/")).send().unwrap().reused_connection());
+}
+
+pub(crate) fn a_fork_inside_an_interceptor_or_a_redirect_policy_leaves_the_call_to_the_parent() {
+    let server = Server::http(|exchange| match exchange.target() {
+        "/to" => drop(exchange.reply(200, &[], b"there")),
+        _ => drop(exchange.reply(302, &[("location", "/to")], b"moved")),
+    });
+    let forks = || {
+        let here = Arc::new(Mutex::new(None));
+        (Arc::clone(&here), move || fork_once(&here))
+    };
+    let (client, url) = (client(), server.url("/from"));
+    let check = |here: Arc<Mutex<Option<Here>>>, call: RequestBuilder<'_>, expected: &str| {
+        let answer = call.send();
+        if *here.lock().unwrap() == Some(Here::Child) {
+            end_after(|| assert_forked(|| answer));
+        }
+        assert_eq!(answer.unwrap().text(), expected);
+    };
+    let (here, fork) = forks();
+    let call = client.get(&url).intercept_requests(move |_| {
+        fork();
+        Ok(())
+    });
+    check(here, call, "there");
+    let (here, fork) = forks();
+    let call = client.get(&url).intercept_replies(move |_| {
+        fork();
+        Ok(())
+    });
+    check(here, call, "there");
+    for (action, expected) in
+        [(RedirectAction::Follow, "there"), (RedirectAction::Deliver, "moved")]
+    {
+        let (here, fork) = forks();
+        let policy = RedirectPolicy::custom(move |_| {
+            fork();
+            action.clone()
+        });
+        check(here, client.get(&url).redirects(policy), expected);
+    }
+    assert!(client.get(&url).send().unwrap().reused_connection());
 }
 
 pub(crate) fn a_fork_inside_finished_leaves_the_object_to_the_parent() {

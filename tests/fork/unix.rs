@@ -35,6 +35,7 @@ use self::{
         a_fork_inside_a_listener_finds_no_lock_of_a_busy_client,
         a_fork_inside_a_listener_leaves_the_call_to_the_parent,
         a_fork_inside_a_reader_leaves_the_call_to_the_parent,
+        a_fork_inside_an_interceptor_or_a_redirect_policy_leaves_the_call_to_the_parent,
         a_fork_inside_finished_leaves_the_object_to_the_parent,
     },
     open_replies::{
@@ -58,6 +59,7 @@ pub(crate) fn run() -> ExitCode {
         a_fork_inside_a_listener_finds_no_lock_of_a_busy_client,
         a_fork_inside_a_listener_leaves_the_call_to_the_parent,
         a_fork_inside_a_reader_leaves_the_call_to_the_parent,
+        a_fork_inside_an_interceptor_or_a_redirect_policy_leaves_the_call_to_the_parent,
         a_fork_inside_finished_leaves_the_object_to_the_parent,
     ])
 }

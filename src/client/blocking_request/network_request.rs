@@ -89,6 +89,7 @@ impl NetworkRequest {
             timeouts: target.timeouts.unwrap_or_else(|| client.timeouts()),
             feedback: Some(feedback),
             redirects: None,
+            interceptors: Vec::new(),
         })
     }
 }

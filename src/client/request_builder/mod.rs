@@ -1,5 +1,6 @@
 //! Building one request; topics with options of their own have files of their own.
 
+mod interceptors;
 mod redirects;
 
 use std::{fmt, time::Duration};
@@ -43,6 +44,7 @@ impl<'b> RequestBuilder<'b> {
                 timeouts: client.timeouts(),
                 feedback: None,
                 redirects: None,
+                interceptors: Vec::new(),
             })
         });
         Self { client, request }
