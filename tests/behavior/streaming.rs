@@ -45,6 +45,26 @@ fn a_body_nobody_reads_stays_with_the_server() {
     await_quiet(&client);
 }
 
+/// hyper reads more at a time the more comes, up to 408 KiB, across the end of a body too.
+#[test]
+fn a_large_last_piece_is_no_reason_to_give_up_the_connection() {
+    let body = vec![7; 8 << 20];
+    let server = Server::http({
+        let body = body.clone();
+        move |exchange| {
+            exchange.reply(200, &[], &body);
+        }
+    });
+    let client = client();
+    for _ in 0..20 {
+        assert!(client.get(server.url("/")).send().unwrap().bytes() == &body);
+        let mut read = Vec::new();
+        client.get(server.url("/")).open().unwrap().read_to_end(&mut read).unwrap();
+        assert!(read == body);
+    }
+    assert_eq!(client.stats().connections_opened(), 1);
+}
+
 #[test]
 fn a_stream_tells_its_head_before_its_body() {
     let server = Server::http(|exchange| {
