@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _};
 
 use crate::error::{Error, Result};
 
@@ -40,6 +40,18 @@ impl Certificate {
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Certificate({} bytes)", self.0.len())
+    }
+}
+
+/// A name or an address that a certificate can have.
+#[derive(Clone, Debug)]
+pub(crate) struct PeerName(pub(crate) ServerName<'static>);
+
+impl PeerName {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        ServerName::try_from(text.to_owned())
+            .map(Self)
+            .map_err(|e| Error::invalid("no certificate can have the name given").because(e))
     }
 }
 

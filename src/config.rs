@@ -22,9 +22,11 @@ pub(crate) struct Config {
     pub(crate) driving: Driving,
     pub(crate) names: NameOptions,
     pub(crate) sockets: SocketOptions,
-    pub(crate) tls: TlsOptions,
     pub(crate) redirects: RedirectOptions,
     pub(crate) interceptors: Interceptors,
+    pub(crate) http1_only: bool,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: crate::tls_options::TlsOptions,
 }
 
 /// Who runs the event loops that move the bytes.
@@ -44,22 +46,6 @@ pub enum Driving {
     Lent,
 }
 
-/// What the user said about TLS.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct TlsOptions {
-    pub(crate) http1_only: bool,
-    #[cfg(feature = "tls")]
-    pub(crate) extra_roots: Vec<crate::certificates::Certificate>,
-    #[cfg(feature = "tls")]
-    pub(crate) only_roots: Option<Vec<crate::certificates::Certificate>>,
-    #[cfg(feature = "tls")]
-    pub(crate) identity: Option<crate::certificates::Identity>,
-    #[cfg(feature = "tls")]
-    pub(crate) accept_invalid_certificates: bool,
-    #[cfg(feature = "tls")]
-    pub(crate) accept_invalid_host_names: bool,
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -70,9 +56,11 @@ impl Default for Config {
             driving: Driving::default(),
             names: NameOptions::default(),
             sockets: SocketOptions::default(),
-            tls: TlsOptions::default(),
             redirects: RedirectOptions::default(),
             interceptors: Interceptors::default(),
+            http1_only: false,
+            #[cfg(feature = "tls")]
+            tls: crate::tls_options::TlsOptions::default(),
         }
     }
 }

@@ -1,6 +1,9 @@
 //! The one place that asks the process about itself.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 /// The process a client belongs to.
 ///
@@ -60,3 +63,9 @@ impl<T> Drop for OfProcess<T> {
 
 /// Whether sockets have the options that only Linux knows.
 pub(crate) const LINUX_SOCKETS: bool = cfg!(any(target_os = "android", target_os = "linux"));
+
+/// The file that shall get the secrets of TLS, by the variable that browsers and curl know.
+#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "there are no secrets then"))]
+pub(crate) fn key_log_path() -> Option<PathBuf> {
+    std::env::var_os("SSLKEYLOGFILE").filter(|path| !path.is_empty()).map(PathBuf::from)
+}

@@ -11,3 +11,9 @@ pub(crate) fn open(path: &Path) -> io::Result<(File, u64)> {
     }
     Ok((file, metadata.len()))
 }
+
+/// Opens a file for adding to its end; makes it if it is not there.
+#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only the log of TLS keys adds"))]
+pub(crate) fn append(path: &Path) -> io::Result<File> {
+    File::options().create(true).append(true).open(path)
+}

@@ -74,6 +74,7 @@
 //! | `http2` | yes | HTTP/2 where a server offers it |
 //! | `charset` | yes | [`Reply::text`] in encodings other than UTF-8 |
 //! | `json` | yes | `RequestBuilder::json`, `Reply::json` |
+//! | `aws-lc-rs` | no | the choice of aws-lc-rs for the cryptography of TLS (`Crypto::AwsLc`) |
 //!
 //! # Logging
 //!
@@ -125,6 +126,8 @@ mod sockets;
 mod sync;
 mod threads;
 mod timings;
+#[cfg(feature = "tls")]
+mod tls_options;
 mod traffic;
 mod watch;
 mod wheel;
@@ -141,8 +144,6 @@ pub use bytes::Bytes;
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 pub use url::Url;
 
-#[cfg(feature = "tls")]
-pub use crate::certificates::{Certificate, Identity};
 pub use crate::{
     body::Body,
     client::{
@@ -162,4 +163,9 @@ pub use crate::{
     runtime::Stats,
     sockets::KeepAlive,
     timings::Timings,
+};
+#[cfg(feature = "tls")]
+pub use crate::{
+    certificates::{Certificate, Identity},
+    tls_options::{Crypto, PublicKeyPin, TlsVersion},
 };

@@ -31,7 +31,7 @@ use crate::{
 
 /// Whether secure routes may turn out to speak HTTP/2.
 pub(crate) const fn learns_http2(config: &Config) -> bool {
-    wire::http2::SUPPORTED && connect::OFFERS_ALPN && !config.tls.http1_only
+    wire::http2::SUPPORTED && connect::OFFERS_ALPN && !config.http1_only
 }
 
 /// Opens a connection and serves it until it ends; the life of one place, on one lane.

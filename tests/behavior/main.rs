@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it meets the unexpected")]
 
+mod alone;
 mod bad_input;
 mod blocking_request;
 mod bodies;
@@ -49,6 +50,8 @@ mod threads;
 mod timeouts;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "tls")]
+mod tls_options;
 mod truncation;
 mod victim;
 mod waiting;

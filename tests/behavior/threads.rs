@@ -3,19 +3,17 @@
 //! They are counted in a process that runs nothing else: this test binary, started once more.
 
 use std::{
-    fs,
-    process::Command,
-    thread,
+    fs, thread,
     time::{Duration, Instant},
 };
 
 use abide::Client;
 
-use crate::{many_cancels, support::Server};
+use crate::{alone::run_alone, many_cancels, support::Server};
 
 #[test]
 fn a_client_starts_no_thread_before_its_first_call() {
-    run_alone("threads::alone_a_client_is_made");
+    run_alone("threads::alone_a_client_is_made", &[]);
 }
 
 #[test]
@@ -37,7 +35,7 @@ fn alone_a_client_is_made() {
 
 #[test]
 fn a_client_leaves_no_thread_behind() {
-    run_alone("threads::alone_calls_are_cancelled");
+    run_alone("threads::alone_calls_are_cancelled", &[]);
 }
 
 #[test]
@@ -46,18 +44,6 @@ fn alone_calls_are_cancelled() {
     let before = count();
     many_cancels::cancel_a_thousand(&["/at-once", "/never", "/half", "/endless", "/upload"]);
     await_count(before);
-}
-
-fn run_alone(name: &str) {
-    if cfg!(not(target_os = "linux")) {
-        return;
-    }
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--ignored", "--test-threads", "1", "--nocapture"])
-        .output()
-        .unwrap();
-    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-    assert!(output.status.success() && said[0].contains("1 passed"), "{}", said.concat());
 }
 
 fn count() -> usize {

@@ -6,7 +6,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 
 /// Which certificate a server shows.
 #[derive(Clone, Copy)]
@@ -35,6 +35,16 @@ pub(super) fn tls_config(
     protocol: &str,
     asks_for_certificate: bool,
 ) -> Arc<ServerConfig> {
+    tls_config_of(rustls::ALL_VERSIONS, name, protocol, asks_for_certificate)
+}
+
+/// The same for some versions of TLS only.
+pub(super) fn tls_config_of(
+    versions: &[&'static SupportedProtocolVersion],
+    name: ServerName,
+    protocol: &str,
+    asks_for_certificate: bool,
+) -> Arc<ServerConfig> {
     let pem: &[u8] = match name {
         ServerName::Right => include_bytes!("certs/server.pem"),
         ServerName::Wrong => include_bytes!("certs/wrong-host.pem"),
@@ -43,7 +53,7 @@ pub(super) fn tls_config(
     let chain = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>();
     let key = PrivateKeyDer::from_pem_slice(pem).expect("a key in the PEM file");
     let versions = ServerConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .expect("protocol versions of ring");
     let builder = match asks_for_certificate {
         true => versions.with_client_cert_verifier(client_verifier()),

@@ -29,6 +29,7 @@ pub(super) struct State {
     pub(super) stopping: bool,
     pub(super) connections: usize,
     pub(super) handshakes: usize,
+    pub(super) greetings: Vec<Greeting>,
     pub(super) max_open: usize,
     pub(super) requests: Vec<Request>,
     pub(super) resets: Vec<StreamReset>,
@@ -38,6 +39,17 @@ pub(super) struct State {
     pub(super) open: BTreeMap<usize, Option<Arc<TcpStream>>>,
     pub(super) departures: Vec<Instant>,
     signals: HashMap<String, usize>,
+}
+
+/// What the TLS handshake of an HTTP/1.1 connection came to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Greeting {
+    /// The server name indication.
+    pub(crate) server_name: Option<String>,
+    /// As rustls calls it, `TLSv1_3`.
+    pub(crate) version: String,
+    /// Whether a session was resumed.
+    pub(crate) resumed: bool,
 }
 
 /// A RST_STREAM frame of the client.

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use rustls::ServerConfig;
 
-use super::certificates::{ServerName, tls_config};
+use super::certificates::{ServerName, tls_config, tls_config_of};
 use super::exchange::{Exchange, serve};
-use super::ledger::{Ended, Ledger, StreamReset};
+use super::ledger::{Ended, Greeting, Ledger, StreamReset};
 use super::request::Request;
 use super::wire::Wire;
 
@@ -44,6 +44,14 @@ impl Server {
         Self::secure(tls_config(name, "http/1.1", false), handler)
     }
 
+    /// Speaks HTTP/1.1 over TLS 1.2 and no newer version.
+    pub(crate) fn https_with_tls_1_2(
+        handler: impl Fn(&mut Exchange) + Send + Sync + 'static,
+    ) -> Self {
+        let old = &[&rustls::version::TLS12];
+        Self::secure(tls_config_of(old, ServerName::Right, "http/1.1", false), handler)
+    }
+
     /// Speaks HTTP/1.1 over TLS with clients that show a certificate of the test root.
     pub(crate) fn mutual_tls(handler: impl Fn(&mut Exchange) + Send + Sync + 'static) -> Self {
         Self::secure(tls_config(ServerName::Right, "http/1.1", true), handler)
@@ -56,7 +64,10 @@ impl Server {
         Self::serving("https", move |socket, connection, ledger| {
             match Wire::secure(socket, Arc::clone(&config)) {
                 Ok(wire) => {
-                    ledger.write(|state| state.handshakes += 1);
+                    ledger.write(|state| {
+                        state.handshakes += 1;
+                        state.greetings.extend(wire.greeting());
+                    });
                     serve(wire, connection, ledger, &handler);
                 }
                 Err(_refused) => ledger.depart(connection),
@@ -109,6 +120,11 @@ impl Server {
     /// How many TLS handshakes were finished.
     pub(crate) fn handshakes(&self) -> usize {
         self.ledger.read(|state| state.handshakes)
+    }
+
+    /// How the TLS handshakes of HTTP/1.1 connections went, in their order.
+    pub(crate) fn greetings(&self) -> Vec<Greeting> {
+        self.ledger.read(|state| state.greetings.clone())
     }
 
     /// How many connections are open now.

@@ -5,8 +5,10 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustls::{ServerConfig, ServerConnection, Stream};
+use rustls::{HandshakeKind, ServerConfig, ServerConnection, Stream};
 use socket2::SockRef;
+
+use super::ledger::Greeting;
 
 pub(super) struct Wire {
     socket: Arc<TcpStream>,
@@ -31,6 +33,16 @@ impl Wire {
             return Err(error);
         }
         Ok(Self { socket, tls: Some(tls), ahead: Vec::new() })
+    }
+
+    /// How the TLS handshake went.
+    pub(super) fn greeting(&self) -> Option<Greeting> {
+        let tls = self.tls.as_ref()?;
+        Some(Greeting {
+            server_name: tls.server_name().map(str::to_owned),
+            version: tls.protocol_version().map(|version| format!("{version:?}"))?,
+            resumed: tls.handshake_kind() == Some(HandshakeKind::Resumed),
+        })
     }
 
     /// Reads up to and including the first `end`; `None` when the client has gone before.

@@ -4,14 +4,14 @@ mod interceptors;
 mod names;
 mod redirects;
 mod sockets;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::{fmt, time::Duration};
 
 use http::{HeaderName, HeaderValue, header};
 
 use super::Client;
-#[cfg(feature = "tls")]
-use crate::certificates::{Certificate, Identity};
 use crate::{
     config::{Config, Driving},
     error::{Error, Result},
@@ -108,42 +108,7 @@ impl ClientBuilder {
 
     /// Speaks HTTP/1.1 even to servers that know HTTP/2.
     pub fn http1_only(mut self) -> Self {
-        self.config.tls.http1_only = true;
-        self
-    }
-
-    /// Trusts a root certificate besides the platform's.
-    #[cfg(feature = "tls")]
-    pub fn add_root_certificate(mut self, root: Certificate) -> Self {
-        self.config.tls.extra_roots.push(root);
-        self
-    }
-
-    /// Trusts these root certificates and no others.
-    #[cfg(feature = "tls")]
-    pub fn only_root_certificates(mut self, roots: impl IntoIterator<Item = Certificate>) -> Self {
-        self.config.tls.only_roots = Some(roots.into_iter().collect());
-        self
-    }
-
-    /// Shows this certificate to servers that ask for one.
-    #[cfg(feature = "tls")]
-    pub fn identity(mut self, identity: Identity) -> Self {
-        self.config.tls.identity = Some(identity);
-        self
-    }
-
-    /// Accepts any certificate of any server: whoever is on the way can read and change all.
-    #[cfg(feature = "tls")]
-    pub fn danger_accept_invalid_certificates(mut self, accept: bool) -> Self {
-        self.config.tls.accept_invalid_certificates = accept;
-        self
-    }
-
-    /// Accepts certificates of other hosts: whoever has any valid certificate can read all.
-    #[cfg(feature = "tls")]
-    pub fn danger_accept_invalid_host_names(mut self, accept: bool) -> Self {
-        self.config.tls.accept_invalid_host_names = accept;
+        self.config.http1_only = true;
         self
     }
 
@@ -155,13 +120,6 @@ impl ClientBuilder {
     pub fn build(mut self) -> Result<Client> {
         if let Some(error) = self.error {
             return Err(error);
-        }
-        #[cfg(feature = "tls")]
-        if self.config.tls.only_roots.is_some() && !self.config.tls.extra_roots.is_empty() {
-            return Err(Error::invalid(
-                "`add_root_certificate` adds to the platform's roots and \
-                 `only_root_certificates` does without them; use one of them",
-            ));
         }
         self.config.redirects.mark_secrets(&mut self.config.default_headers);
         Ok(Client::with(self.config))

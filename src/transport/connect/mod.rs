@@ -1,7 +1,7 @@
 //! Opening connections: names, TCP, TLS, each within its budget.
 //!
 //! `connect` below is the order of steps; `dns/` looks names up on threads of its own, `tcp.rs`
-//! races the addresses, `tls.rs` is the only file that knows rustls.
+//! races the addresses, `tls/` is the only folder that knows rustls.
 
 mod dns;
 #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "nothing is secure then"))]
@@ -58,7 +58,7 @@ impl Connector {
         Self {
             resolver: Resolver::new(&config.names),
             sockets: config.sockets.clone(),
-            tls: Tls::new(&config.tls),
+            tls: Tls::new(config),
             limits: config.limits,
             idle_timeout: config.idle_timeout,
         }

@@ -4,7 +4,7 @@ use tokio::net::TcpStream;
 
 use super::stream::Stream;
 use crate::{
-    config::TlsOptions,
+    config::Config,
     error::{Error, Result},
     origin::Origin,
 };
@@ -28,7 +28,7 @@ pub(crate) const fn is_tls_failure(_: &std::io::Error) -> bool {
 pub(crate) struct Tls;
 
 impl Tls {
-    pub(super) const fn new(_: &TlsOptions) -> Self {
+    pub(super) const fn new(_: &Config) -> Self {
         Self
     }
 

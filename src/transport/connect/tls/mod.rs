@@ -1,0 +1,189 @@
+//! TLS by rustls: the only folder that knows it.
+//!
+//! The provider is named wherever one is needed, because a host program may link both of rustls'
+//! and then has no default; and none is ever installed as the process' default, because that is
+//! the host's to do.
+
+mod danger;
+mod key_log;
+mod pins;
+#[cfg(not(feature = "aws-lc-rs"))]
+#[path = "ring_only.rs"]
+mod provider;
+#[cfg(feature = "aws-lc-rs")]
+#[path = "ring_or_aws_lc.rs"]
+mod provider;
+mod trust;
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use rustls::{
+    ClientConfig, Error as TlsError, KeyLog, NoKeyLog, SupportedProtocolVersion,
+    client::{Resumption, danger::ServerCertVerifier},
+    pki_types::ServerName,
+    version::{TLS12, TLS13},
+};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::{failed, stream::Stream};
+use crate::{
+    certificates::Identity,
+    config::Config,
+    error::{Error, ErrorKind, Result},
+    files,
+    origin::Origin,
+    phase::Phase,
+    tls_options::{TlsOptions, TlsVersion},
+    transport::wire::http2,
+};
+
+pub(crate) type TlsStream = tokio_rustls::client::TlsStream<TcpStream>;
+
+/// The socket below a secured stream.
+pub(super) fn tcp(stream: &TlsStream) -> &TcpStream {
+    stream.get_ref().0
+}
+
+/// Whether the protocol above TLS is negotiated.
+pub(crate) const OFFERS_ALPN: bool = true;
+
+/// Whether TLS itself failed, also after the handshake: a refused client certificate for example.
+pub(crate) fn is_tls_failure(error: &std::io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<TlsError>())
+}
+
+/// TLS as one client speaks it.
+#[derive(Debug)]
+pub(crate) struct Tls {
+    options: TlsOptions,
+    offers_http2: bool,
+    /// Made at the first call that needs it, by that call's thread.
+    config: OnceLock<Arc<ClientConfig>>,
+    /// Held while the configuration is made, so that it is made once.
+    making: Mutex<()>,
+}
+
+impl Tls {
+    pub(super) fn new(config: &Config) -> Self {
+        let offers_http2 = http2::SUPPORTED && !config.http1_only;
+        let (options, making) = (config.tls.clone(), Mutex::new(()));
+        Self { options, offers_http2, config: OnceLock::new(), making }
+    }
+
+    pub(super) fn prepare(&self) -> Result<()> {
+        self.config().map(drop)
+    }
+
+    pub(super) async fn connect(
+        &self,
+        stream: TcpStream,
+        origin: &Origin,
+    ) -> Result<(Stream, bool)> {
+        let connector = TlsConnector::from(self.config()?);
+        let secured = connector.connect(self.name_of(origin)?, stream).await;
+        let stream = secured.map_err(|e| {
+            let message = format!("the TLS handshake with {} failed", origin.host);
+            failed(ErrorKind::Tls, Phase::Tls, message).because(e)
+        })?;
+        let session = stream.get_ref().1;
+        if let Some(pins) = self.options.pins.get(origin) {
+            let provider = connector.config().crypto_provider();
+            pins::check(session, &origin.host, pins, provider)?;
+        }
+        let speaks_http2 = session.alpn_protocol() == Some(b"h2");
+        Ok((Stream::Secure(Box::new(stream)), speaks_http2))
+    }
+
+    /// The name that the greeting asks for and the certificate must have.
+    fn name_of(&self, origin: &Origin) -> Result<ServerName<'static>> {
+        if let Some(name) = self.options.names.get(origin) {
+            return Ok(name.0.clone());
+        }
+        let name = origin.host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        ServerName::try_from(name).map_err(|e| {
+            let message = format!("the host {} cannot have a certificate", origin.host);
+            failed(ErrorKind::InvalidRequest, Phase::Tls, message).because(e)
+        })
+    }
+
+    fn config(&self) -> Result<Arc<ClientConfig>> {
+        if let Some(config) = self.config.get() {
+            return Ok(Arc::clone(config));
+        }
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(config) = self.config.get() {
+            return Ok(Arc::clone(config));
+        }
+        let common = Common::of(&self.options)?;
+        let identity = self.options.identity.as_ref();
+        let config = Arc::new(common.config(&self.options, identity, self.offers_http2)?);
+        Ok(Arc::clone(self.config.get_or_init(|| config)))
+    }
+}
+
+/// What all configurations of a client share, whatever certificate they show.
+///
+/// rustls resumes a session only with the verifier and the certificate that it was begun with.
+#[derive(Debug)]
+struct Common {
+    verifier: Arc<dyn ServerCertVerifier>,
+    sessions: Resumption,
+    key_log: Arc<dyn KeyLog>,
+}
+
+impl Common {
+    fn of(options: &TlsOptions) -> Result<Self> {
+        let key_log: Arc<dyn KeyLog> = match &options.key_log {
+            None => Arc::new(NoKeyLog),
+            Some(path) => Arc::new(key_log::ToFile::new(files::append(path).map_err(|e| {
+                let message = format!("the key log {} cannot be opened", path.display());
+                failed(ErrorKind::InvalidRequest, Phase::Tls, message).because(e)
+            })?)),
+        };
+        let sessions = Resumption::in_memory_sessions(SESSIONS_MAX);
+        Ok(Self { verifier: trust::verifier(options)?, sessions, key_log })
+    }
+
+    fn config(
+        &self,
+        options: &TlsOptions,
+        identity: Option<&Identity>,
+        offers_http2: bool,
+    ) -> Result<ClientConfig> {
+        let builder = ClientConfig::builder_with_provider(provider::of(options.crypto))
+            .with_protocol_versions(since(options.oldest))
+            .map_err(|e| unusable("no version of TLS can be spoken", e))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::clone(&self.verifier));
+        let mut config = match identity {
+            None => builder.with_no_client_auth(),
+            Some(identity) => builder
+                .with_client_auth_cert(identity.chain.clone(), identity.key.clone_key())
+                .map_err(|e| unusable("the client certificate and its key cannot be used", e))?,
+        };
+        config.resumption = self.sessions.clone();
+        config.key_log = Arc::clone(&self.key_log);
+        config.enable_sni = !options.hides_names;
+        config.alpn_protocols = offers_http2.then(|| b"h2".to_vec()).into_iter().collect();
+        config.alpn_protocols.push(b"http/1.1".to_vec());
+        Ok(config)
+    }
+}
+
+fn since(oldest: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {
+    static FROM_1_2: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
+    static FROM_1_3: &[&SupportedProtocolVersion] = &[&TLS13];
+    match oldest {
+        TlsVersion::Tls12 => FROM_1_2,
+        TlsVersion::Tls13 => FROM_1_3,
+    }
+}
+
+#[cold]
+fn unusable(message: &str, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    failed(ErrorKind::Tls, Phase::Tls, message.to_owned()).because(error)
+}
+
+/// As many as rustls keeps by default.
+const SESSIONS_MAX: usize = 256;
