@@ -61,7 +61,7 @@ impl KeepAlive {
 
 /// What systems take: whole seconds up to 32767.
 fn in_seconds(time: Duration) -> Duration {
-    let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+    let seconds = time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0));
     Duration::from_secs(seconds.clamp(1, 32_767))
 }
 
