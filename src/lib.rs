@@ -75,6 +75,7 @@
 //! | `charset` | yes | [`Reply::text`] in encodings other than UTF-8 |
 //! | `json` | yes | `RequestBuilder::json`, `Reply::json` |
 //! | `aws-lc-rs` | no | the choice of aws-lc-rs for the cryptography of TLS (`Crypto::AwsLc`) |
+//! | `hickory` | no | `ClientBuilder::hickory` and `name_servers`: look-ups that do not go through the system |
 //!
 //! # Logging
 //!

@@ -77,16 +77,27 @@ impl Default for NameCache {
 /// What the user said about names.
 #[derive(Clone, Debug)]
 pub(crate) struct NameOptions {
-    pub(crate) resolver: Arc<dyn Resolve>,
+    pub(crate) source: NameSource,
     pub(crate) cache: NameCache,
     /// Addresses of hosts that are not looked up; port 0 stands for the URL's.
     pub(crate) fixed: PerHost<Box<[SocketAddr]>>,
 }
 
+/// Who looks names up.
+#[derive(Clone, Debug)]
+pub(crate) enum NameSource {
+    Given(Arc<dyn Resolve>),
+    /// At these name servers, or at the system's if there are none.
+    #[cfg(feature = "hickory")]
+    Hickory {
+        servers: Box<[SocketAddr]>,
+    },
+}
+
 impl Default for NameOptions {
     fn default() -> Self {
         Self {
-            resolver: Arc::new(SystemResolver),
+            source: NameSource::Given(Arc::new(SystemResolver)),
             cache: NameCache::default(),
             fixed: PerHost::default(),
         }

@@ -17,6 +17,8 @@ mod clients;
 mod early_answers;
 mod feedback;
 mod from_anywhere;
+#[cfg(feature = "hickory")]
+mod hickory;
 #[cfg(all(feature = "tls", feature = "http2"))]
 mod http2;
 #[cfg(all(feature = "tls", feature = "http2"))]

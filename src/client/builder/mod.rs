@@ -1,5 +1,7 @@
 //! Building a client; each file beside this one has the options of one topic.
 
+#[cfg(feature = "hickory")]
+mod hickory;
 mod interceptors;
 mod names;
 mod redirects;

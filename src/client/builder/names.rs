@@ -5,13 +5,13 @@ use std::{net::SocketAddr, sync::Arc};
 use super::ClientBuilder;
 use crate::{
     error::Error,
-    resolve::{NameCache, Resolve},
+    resolve::{NameCache, NameSource, Resolve},
 };
 
 impl ClientBuilder {
     /// Sets who looks names up; the system by default.
     pub fn resolver(mut self, resolver: impl Resolve) -> Self {
-        self.config.names.resolver = Arc::new(resolver);
+        self.config.names.source = NameSource::Given(Arc::new(resolver));
         self
     }
 

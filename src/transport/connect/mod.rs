@@ -4,6 +4,11 @@
 //! races the addresses, `tls/` is the only folder that knows rustls.
 
 mod dns;
+#[cfg(feature = "hickory")]
+mod hickory;
+#[cfg(not(feature = "hickory"))]
+#[path = "no_hickory.rs"]
+mod hickory;
 #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "nothing is secure then"))]
 mod stream;
 #[cfg(any(target_os = "android", target_os = "linux"))]

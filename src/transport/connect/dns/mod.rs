@@ -1,11 +1,11 @@
 //! Looking names up, on threads of the client's own.
 //!
 //! Never tokio's blocking pool: its threads would keep a runtime from ending. One look-up per name
-//! whoever asks, a short cache (`cache.rs`), at most `THREADS_MAX` threads. A look-up that is stuck cannot be
-//! ended, only abandoned by those who wait for it; so that stuck names do not stop all others, a
-//! name that is known to be slow may start only while half of the threads are not stuck, threads
-//! that are stuck beyond that half are replaced, up to `SUBSTITUTES_MAX`, and the newest name goes
-//! first then.
+//! whoever asks, a short cache (`cache.rs`), at most `THREADS_MAX` threads. A look-up that is stuck
+//! cannot be ended, only abandoned by those who wait for it; so that stuck names do not stop all
+//! others, a name that is known to be slow may start only while half of the threads are not stuck,
+//! threads that are stuck beyond that half are replaced, up to `SUBSTITUTES_MAX`, and the newest
+//! name goes first then.
 
 mod cache;
 
@@ -21,12 +21,13 @@ use std::{
 use tokio::time::timeout;
 
 use self::cache::Cache;
-use super::failed;
+use super::{failed, hickory};
 use crate::{
     error::{Error, ErrorKind, Result},
     origin::Origin,
+    per_host::PerHost,
     phase::Phase,
-    resolve::NameOptions,
+    resolve::{NameOptions, Resolve},
     threads,
     transport::bridge::{self, Answers},
 };
@@ -36,7 +37,8 @@ type Looked = std::result::Result<Addresses, Arc<io::Error>>;
 
 #[derive(Debug)]
 pub(super) struct Resolver {
-    options: NameOptions,
+    source: Arc<dyn Resolve>,
+    fixed: PerHost<Box<[SocketAddr]>>,
     /// Guards the queue and the cache; never held while a name is looked up.
     state: Mutex<State>,
     /// Wakes an idle thread when there is a name to look up.
@@ -70,13 +72,14 @@ impl Resolver {
             threads: 0,
             idle_threads: 0,
         };
-        let (options, state) = (options.clone(), Mutex::new(state));
-        Arc::new(Self { options, state, work: Condvar::new() })
+        let source = hickory::resolver(&options.source);
+        let (fixed, state) = (options.fixed.clone(), Mutex::new(state));
+        Arc::new(Self { source, fixed, state, work: Condvar::new() })
     }
 
     /// Where an origin can be reached: at least one address, the best first.
     pub(super) async fn look_up(self: &Arc<Self>, origin: &Origin) -> Result<Vec<SocketAddr>> {
-        if let Some(fixed) = self.options.fixed.get(origin) {
+        if let Some(fixed) = self.fixed.get(origin) {
             let ported = |address: &SocketAddr| match address.port() {
                 0 => SocketAddr::new(address.ip(), origin.port),
                 _ => *address,
@@ -167,7 +170,7 @@ impl Resolver {
         while let Some(host) = self.next_name() {
             // Should it panic, those who wait are told by the waiters being dropped.
             let _answered = Answered { resolver: self, host: &host };
-            let looked = self.options.resolver.resolve(&host);
+            let looked = self.source.resolve(&host);
             self.answer(&host, looked.map(Arc::from).map_err(Arc::new));
         }
     }
