@@ -113,6 +113,7 @@ mod feedback;
 mod files;
 mod history;
 mod interceptors;
+mod life;
 mod limits;
 mod moment;
 mod origin;

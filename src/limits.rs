@@ -141,7 +141,7 @@ impl Timeouts {
 /// | `http2_connections_per_route` | 8 | each carries many calls at once |
 /// | `places_total` | 256 | connections of the client, well below common limits of open files |
 /// | `header_bytes` | 256 KiB | head of a reply; also what informational (1xx) replies may take while it is awaited |
-/// | `header_count` | 256 | header lines of a reply |
+/// | `header_count` | 100 | header lines of a reply; more is seen only from servers that go wrong |
 /// | `body_bytes` | 1 GiB | body that `send()` keeps in memory; streamed replies have no limit |
 ///
 /// ```
@@ -166,7 +166,7 @@ impl Default for Limits {
             http2_connections_per_route: 8,
             places_total: 256,
             header_bytes: 256 << 10,
-            header_count: 256,
+            header_count: HEADER_COUNT_OF_HYPER,
             body_bytes: Some(1 << 30),
         }
     }
@@ -215,3 +215,6 @@ impl Limits {
         self
     }
 }
+
+/// What hyper has room for on the stack.
+pub(crate) const HEADER_COUNT_OF_HYPER: usize = 100;

@@ -29,6 +29,8 @@ pub(crate) struct Wheel {
     work: AtomicUsize,
     /// How many of these only wait for their caller's next read or piece.
     lulls: AtomicUsize,
+    /// How many are attended by threads that drive or come to it presently.
+    attended: AtomicUsize,
     /// How many threads wait for something on the lane and do not drive.
     waits: AtomicUsize,
     /// Rises whenever the work came to its end.
@@ -57,6 +59,7 @@ impl Wheel {
             driver: AtomicU8::new(Driver::Nobody as u8),
             work: AtomicUsize::new(0),
             lulls: AtomicUsize::new(0),
+            attended: AtomicUsize::new(0),
             waits: AtomicUsize::new(0),
             ends: AtomicU64::new(0),
             connections: AtomicUsize::new(0),
@@ -132,8 +135,18 @@ impl Wheel {
 
     /// Whether somebody has to drive: for work that is no lull, or whose lull is over.
     fn has_work(&self) -> bool {
-        let lulls = if self.waits.load(SeqCst) > 0 { 0 } else { self.lulls.load(SeqCst) };
-        self.work.load(SeqCst) > lulls
+        let at_rest = if self.waits.load(SeqCst) > 0 {
+            0
+        } else {
+            self.lulls.load(SeqCst) + self.attended.load(SeqCst)
+        };
+        self.work.load(SeqCst) > at_rest
+    }
+
+    /// Counts work that its own caller sees to, until the guard is dropped.
+    pub(crate) fn attended(self: &Arc<Self>) -> Attended {
+        self.attended.fetch_add(1, SeqCst);
+        Attended { wheel: Arc::clone(self) }
     }
 
     /// Counts a thread that waits and does not drive, until the guard is dropped.
@@ -217,6 +230,21 @@ pub(crate) struct Lull {
 impl Drop for Lull {
     fn drop(&mut self) {
         self.wheel.lulls.fetch_sub(1, SeqCst);
+    }
+}
+
+/// Work that a thread sees to itself: it drives, or is about to.
+#[derive(Debug)]
+pub(crate) struct Attended {
+    wheel: Arc<Wheel>,
+}
+
+impl Drop for Attended {
+    fn drop(&mut self) {
+        self.wheel.attended.fetch_sub(1, SeqCst);
+        if self.wheel.has_work() {
+            self.wheel.see_to_it();
+        }
     }
 }
 

@@ -131,7 +131,7 @@ fn reply(means: &Means, answer: Answer, attempts: u32) -> Result<HopReply> {
     let body = match body {
         AnswerBody::Whole { bytes, trailers } => OpenBody::complete(bytes, trailers),
         AnswerBody::Stream { chunks, counts } => {
-            OpenBody::new(chunks, counts, means.runtime()?.lender(facts.lane))
+            OpenBody::new(chunks, counts, means.runtime()?.lender(&facts.home))
         }
     };
     Ok(HopReply { head, body })

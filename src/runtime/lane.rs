@@ -5,18 +5,16 @@
 use std::{
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, Weak},
     task::Poll,
 };
 
-use tokio::{
-    runtime,
-    time::{Instant, timeout_at},
-};
+use tokio::{runtime, task::yield_now};
 
-use super::{lend, parker::Parker};
+use super::{alarm::Alarm, lend, parker::Parker};
 use crate::{
     error::{Error, ErrorKind, Result},
+    life::Life,
     moment::Moment,
     threads,
     transport::pool::HandIn,
@@ -28,6 +26,7 @@ pub(crate) struct Lane {
     /// `None` only while the lane is dropped.
     runtime: Option<runtime::Runtime>,
     wheel: Arc<Wheel>,
+    alarm: Alarm,
 }
 
 impl Lane {
@@ -35,7 +34,8 @@ impl Lane {
     pub(super) fn start(number: usize, is_lent: bool) -> Result<Arc<Self>> {
         let mut builder = runtime::Builder::new_current_thread();
         let runtime = builder.enable_io().enable_time().build().map_err(not_started)?;
-        let lane = Arc::new(Self { runtime: Some(runtime), wheel: Wheel::new(number, is_lent) });
+        let wheel = Wheel::new(number, is_lent);
+        let lane = Arc::new(Self { runtime: Some(runtime), wheel, alarm: Alarm::default() });
         let kept = Arc::clone(&lane);
         threads::start("abide-lane", move || kept.keep()).map_err(not_started)?;
         Ok(lane)
@@ -49,13 +49,15 @@ impl Lane {
     pub(super) fn spawn<F>(
         &self,
         on_lane: OnLane,
-        life: impl FnOnce(Arc<Wheel>, (OnLane, Work)) -> F,
+        course: impl FnOnce(Arc<Wheel>, (OnLane, Work), Weak<Life>) -> F,
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
         let guards = (on_lane, self.wheel.work());
         if let Some(runtime) = &self.runtime {
-            drop(runtime.spawn(life(Arc::clone(&self.wheel), guards)));
+            let wheel = Arc::clone(&self.wheel);
+            let life = Life::begin(|life| course(wheel, guards, life));
+            drop(runtime.spawn(poll_fn(move |cx| life.poll_on_lane(cx))));
         }
         self.wheel.see_to_it();
     }
@@ -72,15 +74,22 @@ impl Lane {
     ) {
         let Some(runtime) = &self.runtime else { return };
         let inside = lend::Inside::enter(self.wheel.number());
-        runtime.block_on(async {
-            hand_in.into_iter().for_each(HandIn::inside);
-            if until == Moment::NEVER {
-                return parker.notified().await;
-            }
-            let at = Instant::now() + until.since(Moment::now());
-            // Whichever comes first.
-            let _ = timeout_at(at, parker.notified()).await;
-        });
+        let mut hand_in = hand_in;
+        let mut notified = parker.notified();
+        runtime.block_on(poll_fn(|cx| {
+            hand_in.take().into_iter().for_each(HandIn::inside);
+            if notified.poll(cx).is_ready() { Poll::Ready(()) } else { self.alarm.poll(cx, until) }
+        }));
+        drop(notified);
+        drop(inside);
+        drop(held);
+    }
+
+    /// Reads what has happened to the lane's connections.
+    pub(super) fn look(&self, held: Held) {
+        let Some(runtime) = &self.runtime else { return };
+        let inside = lend::Inside::enter(self.wheel.number());
+        runtime.block_on(yield_now());
         drop(inside);
         drop(held);
     }

@@ -5,7 +5,7 @@ use std::{cell::Cell, sync::Arc};
 use tokio::runtime::Handle;
 
 use super::lane::Lane;
-use crate::transport::pool::HandIn;
+use crate::{life::Life, transport::pool::HandIn};
 
 thread_local! {
     /// The lane that this thread runs at present.
@@ -16,30 +16,35 @@ thread_local! {
     static SUBMITS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// A lane to drive while waiting, and the job to begin with.
+/// A lane to drive while waiting, a connection of it to attend, and the job to begin with.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) lane: Arc<Lane>,
+    pub(super) life: Option<Arc<Life>>,
     pub(super) hand_in: Option<HandIn>,
 }
 
-/// Whether this thread may run an event loop at all.
-///
-/// Not inside somebody else's runtime (there is no way to tell its worker threads from those for
-/// blocking code), not inside a lane, and not while its thread-local values are being destroyed.
-pub(super) fn may_lend() -> bool {
+/// Whether this thread may attend a connection: not inside a lane, and not while its thread-local
+/// values are being destroyed.
+pub(super) fn may_attend() -> bool {
     INSIDE.try_with(|inside| inside.get().is_none()).unwrap_or(false)
         && PLAN.try_with(|_| ()).is_ok()
-        && Handle::try_current().is_err_and(|error| error.is_missing_context())
+}
+
+/// Whether this thread may run an event loop.
+///
+/// Not inside somebody else's runtime either; there is no way to tell its worker threads from those
+/// for blocking code.
+pub(super) fn may_lend() -> bool {
+    may_attend() && Handle::try_current().is_err_and(|error| error.is_missing_context())
 }
 
 pub(super) fn inside() -> Option<usize> {
     INSIDE.try_with(Cell::get).ok().flatten()
 }
 
-/// Says what the thread is to drive when it waits next; a job planned before goes its way.
-pub(super) fn plan(lane: &Arc<Lane>, hand_in: Option<HandIn>) {
-    let planned = Plan { lane: Arc::clone(lane), hand_in };
+/// Says what the thread is to do when it waits next; a job planned before goes its way.
+pub(super) fn plan(planned: Plan) {
     drop(PLAN.try_with(|plan| plan.replace(Some(planned))));
 }
 

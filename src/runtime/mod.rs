@@ -3,6 +3,8 @@
 //! `wait.rs` is the loop of a blocked caller, `lane.rs` an event loop and its two kinds of driver.
 //! A request is carried here and never looked into.
 
+mod alarm;
+mod attendance;
 mod lane;
 mod lanes;
 mod lend;
@@ -11,7 +13,7 @@ pub(crate) mod wait;
 
 use std::sync::{Arc, Weak};
 
-use self::{lane::Lane, lanes::Lanes};
+use self::{lane::Lane, lanes::Lanes, lend::Plan};
 pub use crate::transport::pool::Stats;
 pub(crate) use crate::transport::{
     bridge::{Answer, AnswerBody, Failure, Head, Order, Sent, Unwanted, Upload, Want},
@@ -21,10 +23,12 @@ pub(crate) use crate::transport::{
 use crate::{
     config::{Config, Driving},
     error::Result,
+    life::Life,
     origin::Route,
     transport::{
         self,
         connect::Connector,
+        connection::Home,
         pool::{Dial, Pool},
     },
 };
@@ -56,22 +60,23 @@ impl Runtime {
     /// itself, inside the lane.
     pub(crate) fn submit(&self, mut order: Order, waits_next: bool) -> Ticket {
         order.avoid = lend::inside();
-        let may_lend = self.lends && lend::may_lend();
-        let submits = lend::Submits::begin(may_lend);
-        let (ticket, hand_in) = self.pool.submit(order, may_lend && waits_next);
+        let may_attend = self.lends && lend::may_attend();
+        let submits = lend::Submits::begin(may_attend);
+        let (ticket, hand_in) = self.pool.submit(order, may_attend && waits_next);
         drop(submits);
-        if let Some(hand_in) = hand_in
+        if let Some(mut hand_in) = hand_in
             && let Some(lane) = self.lanes.get(hand_in.lane())
         {
-            lend::plan(lane, Some(hand_in));
+            let (lane, life) = (Arc::clone(lane), hand_in.life());
+            lend::plan(Plan { lane, life, hand_in: Some(hand_in) });
         }
         ticket
     }
 
-    /// What a thread can drive that waits for more of a reply.
-    pub(crate) fn lender(&self, lane: usize) -> Option<Lender> {
-        let lane = self.lanes.get(lane).filter(|_| self.lends)?;
-        Some(Lender(Arc::clone(lane)))
+    /// What a thread can do that waits for more of a reply.
+    pub(crate) fn lender(&self, home: &Home) -> Option<Lender> {
+        let lane = self.lanes.get(home.lane).filter(|_| self.lends)?;
+        Some(Lender { lane: Arc::clone(lane), life: Weak::clone(&home.life) })
     }
 
     /// Gets ready what a route needs before it can be dialed.
@@ -88,19 +93,23 @@ impl Runtime {
     }
 }
 
-/// The lane of an open reply.
+/// The lane and the connection of an open reply.
 #[derive(Debug)]
-pub(crate) struct Lender(Arc<Lane>);
+pub(crate) struct Lender {
+    lane: Arc<Lane>,
+    life: Weak<Life>,
+}
 
 impl Lender {
-    /// Has the thread drive the lane when it waits next.
+    /// Has the thread attend the connection when it waits next.
     pub(crate) fn plan(&self) {
-        lend::plan(&self.0, None);
+        let life = if lend::may_attend() { self.life.upgrade() } else { None };
+        lend::plan(Plan { lane: Arc::clone(&self.lane), life, hand_in: None });
     }
 
     /// Has somebody look after the lane now: an exchange there was given up.
     pub(crate) fn call_keeper(&self) {
-        self.0.run_once();
+        self.lane.run_once();
     }
 }
 
@@ -111,10 +120,12 @@ fn start_dial(lanes: &Weak<Lanes>, dial: Dial, connector: &Arc<Connector>) {
         Err(error) => return dial.fail(error),
     };
     let connector = Arc::clone(connector);
-    lane.spawn(on_lane, |wheel, guards| transport::establish(dial, connector, wheel, guards));
+    lane.spawn(on_lane, |wheel, guards, life| {
+        transport::establish(dial, connector, wheel, guards, life)
+    });
     if lend::submits() {
         // Whoever asked for it will wait, and may as well drive its dial.
-        lend::plan(lane, None);
+        lend::plan(Plan { lane: Arc::clone(lane), life: None, hand_in: None });
     }
 }
 

@@ -1,9 +1,6 @@
 //! What a waiting thread sleeps on, parked or driving a lane.
 
-use std::{
-    future::poll_fn,
-    task::{Poll, Wake, Waker},
-};
+use std::task::{Context, Poll, Wake, Waker};
 
 use crate::{
     moment::Moment,
@@ -37,6 +34,10 @@ impl Parker {
         self.notified.swap(false, Ordering::SeqCst)
     }
 
+    pub(super) fn is_notified(&self) -> bool {
+        self.notified.load(Ordering::SeqCst)
+    }
+
     /// Sleeps until notified or until the moment has come.
     pub(super) fn park_until(&self, moment: Moment) {
         while !self.take_notification() {
@@ -52,16 +53,9 @@ impl Parker {
         }
     }
 
-    /// Ready when notified, for a thread that drives; the notification stays.
-    pub(super) async fn notified(&self) {
-        let _driving = Driving(self);
-        poll_fn(|cx| {
-            let mut driving = self.driving.lock().unwrap_or_else(PoisonError::into_inner);
-            *driving = Some(cx.waker().clone());
-            drop(driving);
-            if self.notified.load(Ordering::SeqCst) { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
+    /// For a thread that drives; until it is dropped, notifying wakes the thread out of the lane.
+    pub(super) fn notified(&self) -> Notified<'_> {
+        Notified(self)
     }
 
     fn notify(&self) {
@@ -76,9 +70,22 @@ impl Parker {
 }
 
 /// While it lives, the thread sleeps in a lane.
-struct Driving<'p>(&'p Parker);
+pub(super) struct Notified<'p>(&'p Parker);
 
-impl Drop for Driving<'_> {
+impl Notified<'_> {
+    /// Ready when notified; the notification stays.
+    pub(super) fn poll(&mut self, cx: &Context<'_>) -> Poll<()> {
+        let mut driving = self.0.driving.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *driving {
+            Some(waker) => waker.clone_from(cx.waker()),
+            None => *driving = Some(cx.waker().clone()),
+        }
+        drop(driving);
+        if self.0.is_notified() { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl Drop for Notified<'_> {
     fn drop(&mut self) {
         let waker = self.0.driving.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(waker);

@@ -13,12 +13,10 @@ use std::{
 
 use tokio::task::coop::unconstrained;
 
-use super::{lane::Lane, lend, parker::Parker};
+use super::{attendance::Attendance, lend, parker::Parker};
 use crate::{
     context::{CallContext, Reporter},
     error::Result,
-    moment::Moment,
-    transport::pool::HandIn,
 };
 
 /// Polls `call` on this thread until it is done, and runs the listeners of its feedback.
@@ -28,30 +26,35 @@ pub(crate) fn wait<T>(
     call: impl Future<Output = Result<T>>,
 ) -> Result<T> {
     let seat = Seat::take();
+    let Seat { parker, waker } = &*seat;
+    let mut attendance = Attendance::new(waker);
     // A budget of cooperation would belong to the task whose thread this may be.
     let mut call = pin!(unconstrained(call));
-    let mut task = Context::from_waker(&seat.waker);
-    let mut lane = None;
+    let mut task = Context::from_waker(waker);
     loop {
+        // Whatever it was about, the call is going to see it.
+        parker.take_notification();
         let polled = call.as_mut().poll(&mut task);
-        // Taken on every way out: what is planned and not driven goes its way when it is dropped.
+        // Taken on every way out: what is planned and not done goes its way when it is dropped.
         let plan = lend::take_plan();
         if let Poll::Ready(output) = polled {
             return output;
         }
-        let mut hand_in = None;
         if let Some(plan) = plan {
-            lane = Some(plan.lane);
-            hand_in = plan.hand_in;
+            attendance.take_up(plan);
         }
         if reporter.is_due(cx) {
             // Listeners may take their time; the exchange begins before.
-            drop(hand_in.take());
+            attendance.leave();
             reporter.tell(cx);
             // They may have done anything, forked even.
             cx.same_process()?;
         }
-        seat.rest(lane.as_deref(), hand_in, cx.wake_at().min(reporter.next(cx)));
+        attendance.go_on();
+        if !parker.is_notified() {
+            attendance.rest(parker, cx.wake_at().min(reporter.next(cx)));
+            attendance.go_on();
+        }
     }
 }
 
@@ -69,23 +72,6 @@ thread_local! {
 }
 
 impl Seat {
-    /// Sleeps until notified or until the moment has come; while it does so, the thread drives the
-    /// lane that its call has to do with, if nobody else does.
-    fn rest(&self, lane: Option<&Lane>, hand_in: Option<HandIn>, until: Moment) {
-        if let Some(lane) = lane
-            && lend::may_lend()
-            && let Some(held) = lane.wheel().take_as_caller()
-        {
-            lane.drive(held, hand_in, &self.parker, until);
-            self.parker.take_notification();
-            return;
-        }
-        drop(hand_in);
-        // Somebody else has to drive for as long as this thread waits.
-        let _waiting = lane.map(|lane| lane.wheel().wait());
-        self.parker.park_until(until);
-    }
-
     fn take() -> TakenSeat {
         // While thread-local values are being destroyed there is none to take.
         let free = FREE_SEAT.try_with(Cell::take).ok().flatten();

@@ -7,7 +7,7 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Weak},
     task::{Context, Poll},
 };
 
@@ -19,6 +19,7 @@ use super::{connection::Facts, pipe};
 use crate::{
     environment::OfProcess,
     error::{Error, ErrorKind},
+    life::Life,
     limits::Timeouts,
     origin::Route,
     watch::Watch,
@@ -225,10 +226,10 @@ impl Future for Pending {
     }
 }
 
-/// Where a connection takes its jobs from.
-pub(crate) fn mailbox(wheel: &Arc<Wheel>) -> (Mailbox, Jobs) {
+/// Where a connection takes its jobs from; `life` is its life if a caller may attend it.
+pub(crate) fn mailbox(wheel: &Arc<Wheel>, life: Weak<Life>) -> (Mailbox, Jobs) {
     let (sender, receiver) = mpsc::unbounded_channel();
-    (Mailbox { sender, wheel: Arc::clone(wheel) }, Jobs(receiver))
+    (Mailbox { sender, wheel: Arc::clone(wheel), life }, Jobs(receiver))
 }
 
 /// The pool's end.
@@ -236,6 +237,7 @@ pub(crate) fn mailbox(wheel: &Arc<Wheel>) -> (Mailbox, Jobs) {
 pub(crate) struct Mailbox {
     sender: mpsc::UnboundedSender<Mail>,
     wheel: Arc<Wheel>,
+    life: Weak<Life>,
 }
 
 #[derive(Debug)]
@@ -250,6 +252,16 @@ impl Mailbox {
         &self.wheel
     }
 
+    /// The connection's life, if a caller may attend it and it has not ended.
+    pub(crate) fn life(&self) -> Option<Arc<Life>> {
+        self.life.upgrade()
+    }
+
+    /// Whether a caller can bring a job further than by sending it.
+    pub(crate) fn is_for_callers(&self) -> bool {
+        self.life.strong_count() > 0 || !self.wheel.is_driven()
+    }
+
     /// Hands the job over, or back if the connection has ended; the lane is driven from here on.
     pub(crate) fn send(&self, job: Box<Job>) -> Result<(), Box<Job>> {
         self.hand_in(job)?;
@@ -257,7 +269,7 @@ impl Mailbox {
         Ok(())
     }
 
-    /// As `send`, by somebody who drives the lane next.
+    /// As `send`, by somebody who drives the lane or attends the connection next.
     pub(crate) fn hand_in(&self, job: Box<Job>) -> Result<(), Box<Job>> {
         match self.sender.send(Mail::Job(job, self.wheel.work())) {
             Err(mpsc::error::SendError(Mail::Job(job, _))) => Err(job),

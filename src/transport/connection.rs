@@ -1,8 +1,11 @@
 //! What is known of one connection for as long as it lives.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Weak},
+};
 
-use crate::traffic::Traffic;
+use crate::{life::Life, traffic::Traffic};
 
 /// The facts about a connection that replies tell.
 #[derive(Debug)]
@@ -10,6 +13,14 @@ pub(crate) struct Facts {
     pub(crate) remote_addr: Option<SocketAddr>,
     pub(crate) local_addr: Option<SocketAddr>,
     pub(crate) traffic: Arc<Traffic>,
-    /// The number of the lane that it is on.
+    pub(crate) home: Home,
+}
+
+/// Where a connection lives.
+#[derive(Debug)]
+pub(crate) struct Home {
+    /// The number of its lane.
     pub(crate) lane: usize,
+    /// Its life; nothing if only the lane may poll it.
+    pub(crate) life: Weak<Life>,
 }

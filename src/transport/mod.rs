@@ -12,12 +12,17 @@ pub(crate) mod pool;
 mod watched;
 mod wire;
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    pin::pin,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use tokio::time::timeout;
 
 use self::{
     connect::{Connected, Connector},
+    connection::Home,
     pool::Dial,
     watched::Watched,
     wire::Setup,
@@ -25,6 +30,7 @@ use self::{
 use crate::{
     config::Config,
     error::{Error, ErrorKind, Result},
+    life::Life,
     traffic::Traffic,
     wheel::{OnLane, Wheel, Work},
 };
@@ -40,13 +46,20 @@ pub(crate) async fn establish(
     connector: Arc<Connector>,
     wheel: Arc<Wheel>,
     guards: (OnLane, Work),
+    life: Weak<Life>,
 ) {
     let (_on_lane, work) = guards;
-    let Connected { stream, facts, speaks_http2 } =
-        match while_wanted(&dial, &connector, wheel.number()).await {
+    let home = Home { lane: wheel.number(), life: Weak::clone(&life) };
+    let Connected { stream, mut facts, speaks_http2 } =
+        match while_wanted(&dial, &connector, home).await {
             Ok(connected) => connected,
             Err(error) => return dial.fail(error),
         };
+    if speaks_http2 {
+        // It is many tasks, and those belong on the lane.
+        facts.home.life = Weak::new();
+    }
+    let facts = Arc::new(facts);
     let Some(place) = dial.take_place() else { return };
     let setup = Setup {
         facts: Arc::clone(&facts),
@@ -60,13 +73,13 @@ pub(crate) async fn establish(
     if speaks_http2 {
         wire::http2::run(io, dial, setup, work).await;
     } else {
-        wire::http1::run(io, dial, setup, work).await;
+        wire::http1::run(io, dial, setup, work, life).await;
     }
 }
 
 /// Connects, but not for ever if the calls that waited for it had no budgets and have gone.
-async fn while_wanted(dial: &Dial, connector: &Connector, lane: usize) -> Result<Connected> {
-    let mut connecting = pin!(connector.connect(dial, lane));
+async fn while_wanted(dial: &Dial, connector: &Connector, home: Home) -> Result<Connected> {
+    let mut connecting = pin!(connector.connect(dial, home));
     loop {
         match timeout(UNWANTED_AFTER, connecting.as_mut()).await {
             Ok(connected) => return connected,

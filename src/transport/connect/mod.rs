@@ -30,7 +30,10 @@ use tokio::{net::TcpStream, time::timeout};
 
 pub(crate) use self::tls::{OFFERS_ALPN, is_tls_failure};
 use self::{dns::Resolver, stream::Stream, tls::Tls};
-use super::{connection::Facts, pool::Dial};
+use super::{
+    connection::{Facts, Home},
+    pool::Dial,
+};
 use crate::{
     config::Config,
     error::{Error, ErrorKind, Result},
@@ -38,7 +41,6 @@ use crate::{
     origin::Way,
     phase::{Budget, Phase},
     sockets::SocketOptions,
-    traffic::Traffic,
 };
 
 /// Opens connections for one client.
@@ -54,7 +56,7 @@ pub(crate) struct Connector {
 /// An open connection that has not been spoken on.
 pub(super) struct Connected {
     pub(super) stream: Stream,
-    pub(super) facts: Arc<Facts>,
+    pub(super) facts: Facts,
     pub(super) speaks_http2: bool,
 }
 
@@ -83,7 +85,7 @@ impl Connector {
     }
 
     /// Resolves, connects, and speaks TLS if the route is secure.
-    pub(super) async fn connect(&self, dial: &Dial, lane: usize) -> Result<Connected> {
+    pub(super) async fn connect(&self, dial: &Dial, home: Home) -> Result<Connected> {
         let (origin, timeouts) = (&dial.route().origin, dial.timeouts());
         let mut last = Phase::Queue;
         let mut enter = |phase| {
@@ -95,18 +97,14 @@ impl Connector {
         let addresses = within(look_up, Phase::Resolve, Budget::Resolve, timeouts.resolve).await?;
         enter(Phase::Connect);
         let tcp = tcp::connect(addresses, &origin.host, &self.sockets, timeouts.connect).await?;
-        let traffic = Arc::new(Traffic::default());
-        let facts = Arc::new(Facts {
-            remote_addr: tcp.peer_addr().ok(),
-            local_addr: tcp.local_addr().ok(),
-            traffic,
-            lane,
-        });
-        if !origin.secure {
-            return Ok(Connected { stream: Stream::Plain(tcp), facts, speaks_http2: false });
-        }
-        enter(Phase::Tls);
-        let (stream, speaks_http2) = self.secure(tcp, dial).await?;
+        let (remote_addr, local_addr) = (tcp.peer_addr().ok(), tcp.local_addr().ok());
+        let (stream, speaks_http2) = if origin.secure {
+            enter(Phase::Tls);
+            self.secure(tcp, dial).await?
+        } else {
+            (Stream::Plain(tcp), false)
+        };
+        let facts = Facts { remote_addr, local_addr, traffic: Arc::default(), home };
         Ok(Connected { stream, facts, speaks_http2 })
     }
 

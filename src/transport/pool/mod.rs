@@ -29,6 +29,7 @@ use super::bridge::{self, Job, Mailbox, Order, Pending};
 use crate::{
     environment::OfProcess,
     error::{Error, ErrorKind},
+    life::Life,
     limits::Limits,
     moment::Moment,
     origin::Route,
@@ -56,8 +57,8 @@ impl Pool {
 
     /// Has an exchange made by the first connection that is free for it.
     ///
-    /// If that is on a lane that nobody drives, and `may_hand_in`, the job comes back with its
-    /// mailbox, for the caller to hand in and drive the lane.
+    /// If the caller may attend the connection or drive its lane, and `may_hand_in`, the job comes
+    /// back with its mailbox, for the caller to hand in.
     pub(crate) fn submit(
         self: &Arc<Self>,
         order: Order,
@@ -73,11 +74,13 @@ impl Pool {
             let placement = state.place(job, number);
             drop(state);
             match placement {
-                Placement::Run(mailbox, ready) if may_hand_in && !mailbox.wheel().is_driven() => {
-                    hand_in = Some(HandIn::new(mailbox, ready));
+                Placement::Run(mailbox, ready, idle_since)
+                    if may_hand_in && mailbox.is_for_callers() =>
+                {
+                    hand_in = Some(HandIn::new(mailbox, ready, idle_since));
                     break;
                 }
-                Placement::Run(mailbox, ready) => match mailbox.send(ready) {
+                Placement::Run(mailbox, ready, _) => match mailbox.send(ready) {
                     Ok(()) => break,
                     // It was closed a moment ago and is off the books soon.
                     Err(refused) => job = refused,
@@ -169,6 +172,7 @@ impl std::fmt::Debug for Pool {
 #[derive(Debug)]
 pub(crate) struct HandIn {
     lane: usize,
+    idle_since: Moment,
     parcel: OfProcess<Parcel>,
 }
 
@@ -180,9 +184,9 @@ struct Parcel {
 }
 
 impl HandIn {
-    fn new(mailbox: Mailbox, job: Box<Job>) -> Self {
+    fn new(mailbox: Mailbox, job: Box<Job>, idle_since: Moment) -> Self {
         let lane = mailbox.wheel().number();
-        Self { lane, parcel: OfProcess::new(Parcel { mailbox, job: Some(job) }) }
+        Self { lane, idle_since, parcel: OfProcess::new(Parcel { mailbox, job: Some(job) }) }
     }
 
     /// The number of the lane to drive.
@@ -190,7 +194,17 @@ impl HandIn {
         self.lane
     }
 
-    /// Hands it in while driving the lane.
+    /// Since when nothing was sent on the connection.
+    pub(crate) const fn idle_since(&self) -> Moment {
+        self.idle_since
+    }
+
+    /// The life of the connection, if the caller may attend it.
+    pub(crate) fn life(&mut self) -> Option<Arc<Life>> {
+        self.parcel.get_mut().and_then(|parcel| parcel.mailbox.life())
+    }
+
+    /// Hands it in while driving the lane or attending the connection.
     pub(crate) fn inside(mut self) {
         if let Some(Parcel { mailbox, job }) = self.parcel.get_mut()
             && let Some(job) = job.take()

@@ -1,7 +1,7 @@
 //! Places and what travels with them: they come back in `Drop`, whatever happens.
 
 use std::sync::{
-    Arc,
+    Arc, Weak,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind},
+    life::Life,
     limits::Timeouts,
     origin::Route,
     traffic::Traffic,
@@ -97,8 +98,12 @@ impl Dial {
     }
 
     /// The dial gave a connection that carries one exchange at a time, and what it does first.
-    pub(crate) fn into_http1(mut self, wheel: &Arc<Wheel>) -> (Member, Jobs, Next) {
-        let (mailbox, jobs) = bridge::mailbox(wheel);
+    pub(crate) fn into_http1(
+        mut self,
+        wheel: &Arc<Wheel>,
+        life: Weak<Life>,
+    ) -> (Member, Jobs, Next) {
+        let (mailbox, jobs) = bridge::mailbox(wheel, life);
         let (number, next) = match self.order.take() {
             None => (0, Next::Close),
             Some(order) => {
@@ -117,7 +122,7 @@ impl Dial {
         traffic: &Arc<Traffic>,
         wheel: &Arc<Wheel>,
     ) -> (Member, Jobs) {
-        let (mailbox, jobs) = bridge::mailbox(wheel);
+        let (mailbox, jobs) = bridge::mailbox(wheel, Weak::new());
         let number = self.order.take().map_or(0, |order| {
             let shared = Shared::new(mailbox.clone(), streams_max, Arc::clone(traffic));
             let (number, effects) = self.pool.lock().opened_http2(&order, shared);

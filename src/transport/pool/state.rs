@@ -20,8 +20,8 @@ use crate::{
 /// What to do with a job.
 #[derive(Debug)]
 pub(super) enum Placement {
-    /// Hand it to this connection.
-    Run(Mailbox, Box<Job>),
+    /// Hand it to this connection, on which nothing was sent since then.
+    Run(Mailbox, Box<Job>, Moment),
     /// It waits; do these.
     Queued(Effects),
     /// The pool is closed.
@@ -103,10 +103,10 @@ impl State {
         if !job.order.fresh
             && let Some(idle) = state.take_idle(&job.order)
         {
-            return Placement::Run(idle.mailbox, job);
+            return Placement::Run(idle.mailbox, job, idle.since);
         }
         if let Some(shared) = state.free_stream(job.order.avoid) {
-            return Placement::Run(shared, job);
+            return Placement::Run(shared, job, Moment::NEVER);
         }
         state.waiters.push_back(Waiter { ticket, job, dialing: false });
         let mut effects = Vec::new();

@@ -4,7 +4,7 @@ use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use http::{HeaderMap, header, response::Parts};
@@ -91,6 +91,12 @@ impl Parting {
 
 /// Moves the connection itself; a task of its own may do that instead.
 pub(super) trait Drive {
+    /// Whether nothing but `drive` gets the exchange further.
+    const DRIVES: bool;
+
+    /// Everything is asked from here on, whatever it was that woke the task.
+    fn begin_turn(&self);
+
     fn drive(&mut self, cx: &mut Context<'_>);
 }
 
@@ -105,7 +111,7 @@ impl Exchange {
         if self.is_alone {
             self.facts.traffic.allow(self.head_bytes_max);
         }
-        let head = self.race(response, connection).await;
+        let head = self.race(response, connection, WorkIs::OfTheConnection).await;
         let (parts, body) = match head {
             Raced::Done(Ok(response)) => response.into_parts(),
             Raced::Done(Err(error)) => return self.failed(error),
@@ -139,7 +145,8 @@ impl Exchange {
         connection: &mut impl Drive,
     ) -> Parting {
         let gauge = self.gauge(true);
-        match self.race(receive::collect(body, bytes_max, &gauge), connection).await {
+        let collecting = receive::collect(body, bytes_max, &gauge);
+        match self.race(collecting, connection, WorkIs::Begun).await {
             Raced::Done(Ok((bytes, trailers))) => {
                 self.watch.end();
                 let leaves_it_whole = is_framed_clearly(&parts.headers);
@@ -168,7 +175,8 @@ impl Exchange {
         let answer = self.answer(parts, AnswerBody::Stream { chunks: receiver, counts });
         self.answerer.send(Ok(answer));
         let gauge = self.gauge(counts);
-        let error = match self.race(receive::pump(body, &sender, &gauge), connection).await {
+        let pumping = receive::pump(body, &sender, &gauge);
+        let error = match self.race(pumping, connection, WorkIs::OfOthersToo).await {
             Raced::Done(Ok(trailers)) => {
                 self.watch.end();
                 return Parting::new(End::Stream(sender, Ok(trailers)), leaves_it_whole);
@@ -183,20 +191,34 @@ impl Exchange {
     }
 
     /// Runs `work` and the connection until the work is done or nobody wants it any more.
-    async fn race<W: Future>(&mut self, work: W, connection: &mut impl Drive) -> Raced<W::Output> {
+    async fn race<W: Future, D: Drive>(
+        &mut self,
+        work: W,
+        connection: &mut D,
+        work_is: WorkIs,
+    ) -> Raced<W::Output> {
         let mut work = pin!(work);
         let feedback = self.watch.feedback().filter(|_| self.lane_watches).cloned();
         let mut cancelled = pin!(feedback.as_ref().map(|feedback| feedback.token().cancelled()));
         poll_fn(|cx| {
+            connection.begin_turn();
             if self.answerer.poll_abandoned(cx).is_ready() || poll_some(cancelled.as_mut(), cx) {
                 return Poll::Ready(Raced::Abandoned);
             }
-            if let Poll::Ready(output) = work.as_mut().poll(cx) {
+            // That the connection has something for the work need not be told to a task that asks
+            // the work next anyway.
+            let mut unwoken = Context::from_waker(Waker::noop());
+            let is_unwoken = D::DRIVES && work_is != WorkIs::OfOthersToo;
+            let work_cx = if is_unwoken { &mut unwoken } else { &mut *cx };
+            if D::DRIVES
+                && work_is != WorkIs::OfTheConnection
+                && let Poll::Ready(output) = work.as_mut().poll(work_cx)
+            {
                 return Poll::Ready(Raced::Done(output));
             }
             connection.drive(cx);
-            // What the connection has just received is there for the work at once.
-            work.as_mut().poll(cx).map(Raced::Done)
+            let work_cx = if is_unwoken { &mut unwoken } else { cx };
+            work.as_mut().poll(work_cx).map(Raced::Done)
         })
         .await
     }
@@ -238,6 +260,17 @@ impl Exchange {
             reused: self.reused,
         }
     }
+}
+
+/// What brings a part of an exchange further.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WorkIs {
+    /// The connection alone, and it has not been asked.
+    OfTheConnection,
+    /// The connection alone; some of it may be there already.
+    Begun,
+    /// The other end of a pipe too.
+    OfOthersToo,
 }
 
 enum Raced<T> {

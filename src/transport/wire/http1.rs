@@ -3,7 +3,7 @@
 use std::{
     future::{Future, poll_fn},
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Weak},
     task::{Context, Poll},
     time::Duration,
 };
@@ -23,6 +23,8 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind},
+    life::Life,
+    limits::HEADER_COUNT_OF_HYPER,
     phase::Phase,
     transport::{
         bridge::{Given, Head, Job, Jobs},
@@ -33,12 +35,16 @@ use crate::{
 };
 
 /// Serves exchanges on a connection until it ends.
-pub(crate) async fn run<S>(io: Watched<S>, dial: Dial, setup: Setup, work: Work)
+pub(crate) async fn run<S>(io: Watched<S>, dial: Dial, setup: Setup, work: Work, life: Weak<Life>)
 where
     S: AsyncRead + AsyncWrite + ResetOnClose + Send + Unpin + 'static,
 {
     let mut builder = Builder::new();
-    builder.max_headers(setup.limits.header_count).max_header_size(setup.limits.header_bytes);
+    builder.max_header_size(setup.limits.header_bytes);
+    if setup.limits.header_count != HEADER_COUNT_OF_HYPER {
+        // Any number of one's own costs two allocations a reply.
+        builder.max_headers(setup.limits.header_count);
+    }
     let (sender, connection) = match builder.handshake(TokioIo::new(io)).await {
         Ok(both) => both,
         Err(error) => {
@@ -46,9 +52,9 @@ where
             return dial.fail(Error::new(ErrorKind::Protocol, message).because(error));
         }
     };
-    let (member, jobs, first) = dial.into_http1(&setup.wheel);
+    let (member, jobs, first) = dial.into_http1(&setup.wheel, Weak::clone(&life));
     let idle_timer = IdleTimer::new(setup.idle_timeout);
-    let driver = Driver { connection: Some(connection) };
+    let driver = Driver { connection: Some(connection), life };
     let work = Some(work);
     let mut open = Http1 { sender, driver, member, jobs, setup, idle_timer, uses: 0, work };
     let last = open.serve(first).await;
@@ -111,15 +117,18 @@ where
     async fn wait_for_job(&mut self) -> Option<Box<Job>> {
         self.idle_timer.start();
         self.work = None;
-        let Self { driver, jobs, idle_timer, member, .. } = self;
+        let Self { driver, jobs, idle_timer, member, uses, .. } = self;
+        // After an exchange hyper has just been asked how the connection is.
+        let mut is_known = *uses > 0;
         let event = poll_fn(|cx| {
-            // First, so that a job never starts on a connection known to be closed.
-            driver.drive(cx);
-            if driver.has_ended() {
-                return Poll::Ready(Event::Ended);
-            }
             if let Poll::Ready(job) = jobs.poll_next(cx) {
                 return Poll::Ready(job.map_or(Event::ToldToClose, Event::Job));
+            }
+            if !std::mem::take(&mut is_known) {
+                driver.drive(cx);
+            }
+            if driver.has_ended() {
+                return Poll::Ready(Event::Ended);
             }
             idle_timer.poll(cx).map(|()| Event::Ended)
         });
@@ -168,6 +177,7 @@ where
         let Self { driver, sender, .. } = self;
         let mut turns = 0;
         poll_fn(|cx| {
+            driver.begin_turn();
             driver.drive(cx);
             turns += 1;
             if driver.has_ended() || sender.is_closed() {
@@ -209,6 +219,7 @@ where
     S: AsyncRead + AsyncWrite + ResetOnClose + Send + Unpin + 'static,
 {
     connection: Option<Connection<TokioIo<Watched<S>>, WireBody>>,
+    life: Weak<Life>,
 }
 
 impl<S> Driver<S>
@@ -231,6 +242,14 @@ impl<S> Drive for Driver<S>
 where
     S: AsyncRead + AsyncWrite + ResetOnClose + Send + Unpin + 'static,
 {
+    const DRIVES: bool = true;
+
+    fn begin_turn(&self) {
+        if let Some(life) = self.life.upgrade() {
+            life.look_into_all();
+        }
+    }
+
     fn drive(&mut self, cx: &mut Context<'_>) {
         if let Some(connection) = &mut self.connection
             && Pin::new(connection).poll(cx).is_ready()
@@ -250,7 +269,10 @@ struct IdleTimer {
 
 impl IdleTimer {
     fn new(limit: Option<Duration>) -> Self {
-        Self { limit, since: Instant::now(), sleep: None }
+        let since = Instant::now();
+        // Made here and now: later a thread may poll it that knows no timers.
+        let sleep = limit.map(|limit| Box::pin(sleep_until(since + limit)));
+        Self { limit, since, sleep }
     }
 
     fn start(&mut self) {
@@ -258,9 +280,10 @@ impl IdleTimer {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(limit) = self.limit else { return Poll::Pending };
+        let (Some(limit), Some(sleep)) = (self.limit, &mut self.sleep) else {
+            return Poll::Pending;
+        };
         let due = self.since + limit;
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(due)));
         while sleep.as_mut().poll(cx).is_ready() {
             // It may have been set for an earlier idle time.
             if Instant::now() >= due {

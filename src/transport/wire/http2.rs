@@ -226,6 +226,10 @@ impl Drop for StreamGuard<'_> {
 struct Elsewhere;
 
 impl Drive for Elsewhere {
+    const DRIVES: bool = false;
+
+    fn begin_turn(&self) {}
+
     fn drive(&mut self, _: &mut Context<'_>) {}
 }
 
