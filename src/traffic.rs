@@ -18,13 +18,9 @@ pub(crate) struct Traffic {
 }
 
 impl Traffic {
-    /// Bounds what may come before the exchange gets further, but for one read.
-    ///
-    /// With a large last read of a body hyper looks at once for what follows it, before the
-    /// exchange has seen that it got further; that must not pass for a flood.
+    /// Bounds what may come before the exchange gets further.
     pub(crate) fn allow(&self, bytes: u64) {
-        let allowed = self.received().saturating_add(bytes).saturating_add(READ_BYTES_MAX);
-        self.allowed.store(allowed, Ordering::Relaxed);
+        self.allowed.store(self.received().saturating_add(bytes), Ordering::Relaxed);
     }
 
     /// Whether more came than was allowed.
@@ -71,6 +67,3 @@ impl Traffic {
         Moment::from_nanos(self.last_sent.load(Ordering::Relaxed))
     }
 }
-
-/// More than hyper reads at once.
-const READ_BYTES_MAX: u64 = 512 << 10;

@@ -79,6 +79,11 @@ impl Wheel {
         self.driver.load(SeqCst) != Driver::Nobody as u8
     }
 
+    /// Whether there is work at all.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.work.load(SeqCst) > 0
+    }
+
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(SeqCst)
     }

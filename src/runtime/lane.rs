@@ -75,7 +75,7 @@ impl Lane {
         let Some(runtime) = &self.runtime else { return };
         let inside = lend::Inside::enter(self.wheel.number());
         let mut hand_in = hand_in;
-        let mut notified = parker.notified();
+        let notified = parker.notified();
         runtime.block_on(poll_fn(|cx| {
             hand_in.take().into_iter().for_each(HandIn::inside);
             if notified.poll(cx).is_ready() { Poll::Ready(()) } else { self.alarm.poll(cx, until) }

@@ -74,7 +74,7 @@ pub(super) struct Notified<'p>(&'p Parker);
 
 impl Notified<'_> {
     /// Ready when notified; the notification stays.
-    pub(super) fn poll(&mut self, cx: &Context<'_>) -> Poll<()> {
+    pub(super) fn poll(&self, cx: &Context<'_>) -> Poll<()> {
         let mut driving = self.0.driving.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *driving {
             Some(waker) => waker.clone_from(cx.waker()),

@@ -129,8 +129,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         if self.traffic.write_failed() {
             return Poll::Pending;
         }
-        let result = ready!(Pin::new(&mut self.stream).poll_flush(cx));
-        self.written(result.map(|()| 0)).map_ok(|_| ())
+        match ready!(Pin::new(&mut self.stream).poll_flush(cx)) {
+            Ok(()) => Poll::Ready(Ok(())),
+            Err(error) => self.written(Err(error)).map_ok(|_| ()),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

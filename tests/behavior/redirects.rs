@@ -430,7 +430,9 @@ fn the_deadline_of_the_call_spans_its_hops_and_other_budgets_begin_anew() {
     let call = client().get(server.url("/")).timeouts(timeouts).redirects(endless);
     let error = call.send().unwrap_err();
     assert_eq!(error.budget(), Some(Budget::Total), "{error:?}");
-    assert_eq!(error.history().len(), server.requests() - 1, "the last one was under way");
+    // The last one was under way, or had not been sent yet.
+    let (hops, requests) = (error.history().len(), server.requests());
+    assert!([hops, hops + 1].contains(&requests), "{hops} hops, {requests} requests");
 }
 
 #[test]

@@ -74,11 +74,11 @@ pub(super) struct Waiter {
 }
 
 impl RouteState {
-    /// Takes the idle connection that serves an order best: the newest on a lane that nobody drives,
-    /// so that its caller can, else the newest.
+    /// Takes the idle connection that serves an order best: the newest on a lane with nothing else
+    /// to do, so that its caller can drive it, else the newest.
     pub(super) fn take_idle(&mut self, order: &Order) -> Option<Idle> {
         let may = |idle: &Idle| order.avoid != Some(idle.mailbox.wheel().number());
-        let is_free = |idle: &Idle| may(idle) && !idle.mailbox.wheel().is_driven();
+        let is_free = |idle: &Idle| may(idle) && !idle.mailbox.wheel().is_busy();
         let at = self.idle.iter().rposition(is_free).or_else(|| self.idle.iter().rposition(may))?;
         Some(self.idle.remove(at))
     }
