@@ -27,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) http1_only: bool,
     #[cfg(feature = "tls")]
     pub(crate) tls: crate::tls_options::TlsOptions,
+    /// Whether content codings are offered and undone.
+    pub(crate) decodes: bool,
 }
 
 /// Who runs the event loops that move the bytes.
@@ -61,6 +63,7 @@ impl Default for Config {
             http1_only: false,
             #[cfg(feature = "tls")]
             tls: crate::tls_options::TlsOptions::default(),
+            decodes: true,
         }
     }
 }

@@ -50,6 +50,11 @@
 //! cookies and headers marked secret stay with the origin they were given for, however often and
 //! wherever the call is sent on.
 //!
+//! # Content codings
+//!
+//! Replies are asked for in gzip, deflate, brotli and zstd and decoded on the calling thread, piece
+//! by piece, within [`Limits`]; [`ClientBuilder::decoding`] says when not.
+//!
 //! # Interceptors
 //!
 //! Code that sees each hop before it goes out and when its answer begins, may change it and may
@@ -63,7 +68,7 @@
 //!
 //! # What is not there yet
 //!
-//! Content codings are not asked for and delivered as they come; there are no cookies, proxies or
+//! There are no cookies, proxies or
 //! cache yet, and credentials are the `Authorization` header or the URL's user information (Basic).
 //!
 //! # Features
@@ -72,6 +77,7 @@
 //! |---|---|---|
 //! | `tls` | yes | `https`, by rustls with the platform's roots |
 //! | `http2` | yes | HTTP/2 where a server offers it |
+//! | `gzip`, `brotli`, `zstd` | yes | replies in these content codings; `gzip` has deflate too |
 //! | `charset` | yes | [`Reply::text`] in encodings other than UTF-8 |
 //! | `json` | yes | `RequestBuilder::json`, `Reply::json` |
 //! | `aws-lc-rs` | no | the choice of aws-lc-rs for the cryptography of TLS (`Crypto::AwsLc`) |

@@ -142,7 +142,8 @@ impl Timeouts {
 /// | `places_total` | 256 | connections of the client, well below common limits of open files |
 /// | `header_bytes` | 256 KiB | head of a reply; also what informational (1xx) replies may take while it is awaited |
 /// | `header_count` | 100 | header lines of a reply; more is seen only from servers that go wrong |
-/// | `body_bytes` | 1 GiB | body that `send()` keeps in memory; streamed replies have no limit |
+/// | `body_bytes` | 1 GiB | body that `send()` keeps in memory, as it came and decoded; streamed replies have no limit |
+/// | `decode_ratio` | 200 | how many times larger a body above 32 MiB may be than what was sent of it |
 ///
 /// ```
 /// let limits = abide::Limits::default().places_per_route(8).body_bytes(16 << 20);
@@ -157,6 +158,7 @@ pub struct Limits {
     pub(crate) header_bytes: usize,
     pub(crate) header_count: usize,
     pub(crate) body_bytes: Option<u64>,
+    pub(crate) decode_ratio: Option<u32>,
 }
 
 impl Default for Limits {
@@ -168,6 +170,7 @@ impl Default for Limits {
             header_bytes: 256 << 10,
             header_count: HEADER_COUNT_OF_HYPER,
             body_bytes: Some(1 << 30),
+            decode_ratio: Some(200),
         }
     }
 }
@@ -212,6 +215,17 @@ impl Limits {
     #[must_use]
     pub fn body_bytes(mut self, bytes: impl Into<Option<u64>>) -> Self {
         self.body_bytes = bytes.into();
+        self
+    }
+
+    /// Sets how many times larger a decoded body may be than what was sent, streamed ones too;
+    /// `None` switches it off.
+    ///
+    /// A body of up to 32 MiB may be as repetitive as it likes. Beyond that, content is not worth
+    /// more than this; an attack that fills memory or disk is.
+    #[must_use]
+    pub fn decode_ratio(mut self, times: impl Into<Option<u32>>) -> Self {
+        self.decode_ratio = times.into();
         self
     }
 }

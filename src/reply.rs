@@ -3,7 +3,7 @@
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 use url::Url;
 
 use crate::{
@@ -47,11 +47,23 @@ pub(crate) struct ReplyHead {
     pub(crate) attempts: u32,
     pub(crate) reused: bool,
     pub(crate) history: Vec<PastHop>,
+    pub(crate) undone: Option<Undone>,
+}
+
+/// What the head said of the content before its codings were undone.
+#[derive(Clone, Debug)]
+pub(crate) struct Undone {
+    pub(crate) codings: HeaderValue,
+    pub(crate) length: Option<u64>,
 }
 
 impl ReplyHead {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    pub(crate) fn decoded_from(&self) -> Option<&str> {
+        self.undone.as_ref()?.codings.to_str().ok()
     }
 
     pub(crate) fn file_name(&self) -> Option<String> {
@@ -77,7 +89,9 @@ impl Reply {
         self.0.head.version
     }
 
-    /// The header fields as they came.
+    /// The header fields as they came, but for a body that was decoded: it has no
+    /// `Content-Encoding` and no `Content-Length`, which told of something else; see
+    /// [`decoded_from`](Self::decoded_from).
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.0.head.headers
@@ -107,7 +121,20 @@ impl Reply {
         &self.0.head.history
     }
 
-    /// The body as it came.
+    /// The content codings that were undone, as `Content-Encoding` named them.
+    #[must_use]
+    pub fn decoded_from(&self) -> Option<&str> {
+        self.0.head.decoded_from()
+    }
+
+    /// How long the body was as it came, if it was decoded.
+    #[must_use]
+    pub fn encoded_length(&self) -> Option<u64> {
+        self.0.head.undone.as_ref()?.length
+    }
+
+    /// The body: as it came, or decoded if it came in a content coding that the client had
+    /// offered.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
         &self.0.body
@@ -213,6 +240,7 @@ impl Default for ReplyHead {
             attempts: 0,
             reused: false,
             history: Vec::new(),
+            undone: None,
         }
     }
 }

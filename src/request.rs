@@ -20,18 +20,44 @@ pub(crate) struct Request<'b> {
     pub(crate) redirects: Option<RedirectPolicy>,
     /// Behind the client's.
     pub(crate) interceptors: Vec<Hook>,
+    /// In place of what the client says.
+    pub(crate) decodes: Option<bool>,
 }
 
 impl Request<'_> {
     /// The same request with other content, which may borrow from somewhere else.
     pub(crate) fn with_content<'c>(self, content: Content<'c>) -> Request<'c> {
-        let Self { method, url, headers, content: _, timeouts, feedback, redirects, interceptors } =
-            self;
-        Request { method, url, headers, content, timeouts, feedback, redirects, interceptors }
+        let Self {
+            method,
+            url,
+            headers,
+            content: _,
+            timeouts,
+            feedback,
+            redirects,
+            interceptors,
+            decodes,
+        } = self;
+        Request {
+            method,
+            url,
+            headers,
+            content,
+            timeouts,
+            feedback,
+            redirects,
+            interceptors,
+            decodes,
+        }
     }
 
     /// Method and URL as errors show them.
     pub(crate) fn shown(&self) -> String {
-        format!("{} {}", self.method, origin::redacted(&self.url))
+        shown(&self.method, &self.url)
     }
+}
+
+/// Method and URL as errors show them.
+pub(crate) fn shown(method: &Method, url: &Url) -> String {
+    format!("{method} {}", origin::redacted(url))
 }

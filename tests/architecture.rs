@@ -74,6 +74,11 @@ const WALLS: &[Wall] = &[
         why: "one file speaks TLS, and one reads the certificates that callers bring",
     },
     Wall {
+        names: &["flate2", "brotli_decompressor", "zstd_safe"],
+        only_in: &["policy/encoding/"],
+        why: "content codings are undone in one place, behind limits",
+    },
+    Wall {
         names: &["tokio"],
         only_in: &["runtime/", "transport/"],
         why: "calls are polled by the thread that waits, where no tokio runtime is",

@@ -1,13 +1,18 @@
 //! What one hop asks: a request of its own.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use url::Url;
 
 use crate::{
+    config::Config,
     history::PastHop,
-    origin::{self, is_same_origin},
-    policy::redirect::{self, Next},
+    origin::is_same_origin,
+    policy::{
+        encoding,
+        redirect::{self, Next},
+    },
     redirects::RedirectOptions,
+    request::shown,
 };
 
 /// Method, URL and header fields of a hop; its content is the call's.
@@ -21,19 +26,32 @@ pub(super) struct Hop<'m> {
     /// What the client adds to requests that do not bring their own.
     defaults: &'m HeaderMap,
     options: &'m RedirectOptions,
+    /// What `Accept-Encoding` says, unless the hop has its own mind about that.
+    offer: Option<&'static HeaderValue>,
     /// Whether the origin was left that the secrets are meant for; it never turns back.
     has_left_origin: bool,
 }
 
 impl<'m> Hop<'m> {
-    pub(super) const fn first(
+    pub(super) fn first(
         method: Method,
         url: Url,
         headers: HeaderMap,
-        defaults: &'m HeaderMap,
-        options: &'m RedirectOptions,
+        config: &'m Config,
+        decodes: bool,
     ) -> Self {
-        Self { method, url, headers, own_headers: None, defaults, options, has_left_origin: false }
+        let defaults = &config.default_headers;
+        let may_offer = decodes && !defaults.contains_key(header::ACCEPT_ENCODING);
+        Self {
+            method,
+            url,
+            headers,
+            own_headers: None,
+            defaults,
+            options: &config.redirects,
+            offer: may_offer.then(encoding::offer).flatten(),
+            has_left_origin: false,
+        }
     }
 
     /// The header fields, but for those that the client adds.
@@ -53,12 +71,21 @@ impl<'m> Hop<'m> {
 
     /// The client's header fields that this hop sends too.
     pub(super) fn added(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
-        let defaults = self.own_headers.is_none().then_some(self.defaults);
+        let is_complete = self.own_headers.is_some();
         let stays = |name, value| self.has_left_origin && self.options.is_secret(name, value);
+        let defaults = (!is_complete).then_some(self.defaults).into_iter().flatten();
+        let offer = self.offer.filter(|_| !is_complete && encoding::may_offer(&self.headers));
         defaults
-            .into_iter()
-            .flatten()
             .filter(move |(name, value)| !self.headers.contains_key(*name) && !stays(name, value))
+            .chain(offer.map(|offer| (&header::ACCEPT_ENCODING, offer)))
+    }
+
+    /// Whether content codings are offered, so that they have to be undone.
+    pub(super) fn offers_codings(&self) -> bool {
+        self.offer.is_some_and(|offer| match &self.own_headers {
+            Some(own) => own.get(header::ACCEPT_ENCODING) == Some(offer),
+            None => encoding::may_offer(&self.headers),
+        })
     }
 
     pub(super) const fn options(&self) -> &'m RedirectOptions {
@@ -67,7 +94,7 @@ impl<'m> Hop<'m> {
 
     /// How many fields are sent at most.
     pub(super) fn header_count_max(&self) -> usize {
-        self.headers().len() + self.defaults.len()
+        self.headers().len() + self.defaults.len() + 1
     }
 
     /// Goes where a redirect leads; what is left becomes a part of the history.
@@ -97,6 +124,6 @@ impl<'m> Hop<'m> {
 
     /// Method and URL as errors show them.
     pub(super) fn shown(&self) -> String {
-        format!("{} {}", self.method, origin::redacted(&self.url))
+        shown(&self.method, &self.url)
     }
 }

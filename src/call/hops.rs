@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, StatusCode, Version, header};
 
-use super::{Means, OpenBody, attempts, hop::Hop, interception::Chain};
+use super::{Means, OpenBody, ReplyBody, attempts, hop::Hop, interception::Chain};
 use crate::{
     body::Content,
     context::CallContext,
@@ -11,7 +11,7 @@ use crate::{
     policy::redirect::{self, Asked, Decision, Next},
     redirects::RedirectPolicy,
     reply::ReplyHead,
-    request::Request,
+    request::{Request, shown},
     runtime::{Unwanted, Want},
 };
 
@@ -45,18 +45,19 @@ pub(super) async fn run(
     means: &Means,
     request: Request<'_>,
     form: Form,
-) -> Result<(ReplyHead, OpenBody)> {
+) -> Result<(ReplyHead, ReplyBody)> {
     let config = means.config();
-    let Request { method, url, mut headers, content, redirects, interceptors, .. } = request;
+    let Request { method, url, mut headers, content, redirects, interceptors, decodes, .. } =
+        request;
     config.redirects.mark_secrets(&mut headers);
     let redirects = redirects.as_ref().unwrap_or(&config.redirects.policy);
-    let hop = Hop::first(method, url, headers, &config.default_headers, &config.redirects);
+    let hop = Hop::first(method, url, headers, config, decodes.unwrap_or(config.decodes));
     expect_upload(cx, &content);
     let chain = Chain::new(means, interceptors);
     let history = Vec::new();
     let mut hops = Hops { cx, means, redirects, chain, hop, content, history };
     match hops.until_the_last(form).await {
-        Ok(HopReply { head, body }) => Ok((hops.reply_head(head), body)),
+        Ok(reply) => hops.delivered(reply),
         Err(error) => Err(hops.failed(error)),
     }
 }
@@ -158,9 +159,25 @@ impl Hops<'_, '_> {
         self.history.push(past_hop(method, url, head));
     }
 
+    /// The reply of the call, its codings undone if it was this client that offered them.
+    fn delivered(self, HopReply { head, body }: HopReply) -> Result<(ReplyHead, ReplyBody)> {
+        let (method, offered) = (self.hop.method.clone(), self.hop.offers_codings());
+        let ratio_max = self.means.config().limits.decode_ratio;
+        let mut head = self.reply_head(head);
+        let body = match offered {
+            true => ReplyBody::decoded(body, &method, &mut head, ratio_max),
+            false => Ok(ReplyBody::plain(body)),
+        };
+        let body = body.map_err(|error| {
+            error.during(|| shown(&method, &head.url)).after(std::mem::take(&mut head.history))
+        })?;
+        Ok((head, body))
+    }
+
     fn reply_head(self, head: HopHead) -> ReplyHead {
         let HopHead { status, version, headers, remote_addr, local_addr, attempts, reused } = head;
-        tracing::debug!(call = self.cx.id, status = status.as_u16(), reused, attempts, "answered");
+        let call = self.cx.id;
+        tracing::debug!(call, status = status.as_u16(), reused, attempts, "answered");
         ReplyHead {
             status,
             version,
@@ -172,6 +189,7 @@ impl Hops<'_, '_> {
             attempts,
             reused,
             history: self.history,
+            undone: None,
         }
     }
 

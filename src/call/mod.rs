@@ -10,12 +10,13 @@ mod interception;
 mod means;
 mod open_body;
 mod prepared;
+mod reply_body;
 mod upload;
 
 use bytes::Bytes;
 
-use self::hops::Form;
-pub(crate) use self::{means::Means, open_body::OpenBody};
+use self::{hops::Form, open_body::OpenBody};
+pub(crate) use self::{means::Means, reply_body::ReplyBody};
 pub(crate) use crate::runtime::Stats;
 use crate::{
     context::CallContext,
@@ -36,6 +37,6 @@ pub(crate) async fn open(
     cx: &CallContext,
     means: &Means,
     request: Request<'_>,
-) -> Result<(ReplyHead, OpenBody)> {
+) -> Result<(ReplyHead, ReplyBody)> {
     hops::run(cx, means, request, Form::Stream).await
 }

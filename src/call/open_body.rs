@@ -2,7 +2,7 @@
 
 use std::{future::poll_fn, time::Duration};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::HeaderMap;
 
 use crate::{
@@ -10,7 +10,6 @@ use crate::{
     error::{Error, ErrorKind, Result},
     moment::Moment,
     phase::{Budget, Phase},
-    reply::{Reply, ReplyHead},
     runtime::{
         Lender,
         pipe::{Received, Receiver},
@@ -54,7 +53,7 @@ impl OpenBody {
     }
 
     /// The trailers, once the end was reached.
-    pub(crate) const fn trailers(&self) -> Option<&HeaderMap> {
+    pub(super) const fn trailers(&self) -> Option<&HeaderMap> {
         match &self.state {
             State::Ended(trailers) => Some(trailers),
             _ => None,
@@ -62,7 +61,7 @@ impl OpenBody {
     }
 
     /// The next piece; `None` at the end. After an error there is nothing more.
-    pub(crate) async fn next(&mut self, cx: &CallContext) -> Result<Option<Bytes>> {
+    pub(super) async fn next(&mut self, cx: &CallContext) -> Result<Option<Bytes>> {
         match &mut self.state {
             State::Receiving(_) => {}
             State::Complete(bytes, trailers) => {
@@ -131,42 +130,26 @@ impl OpenBody {
         }
     }
 
-    /// Receives the rest into memory, behind what was taken and not read.
-    pub(crate) async fn into_reply(
-        mut self,
-        cx: &CallContext,
-        head: ReplyHead,
-        begun: Bytes,
-        bytes_max: Option<u64>,
-    ) -> Result<Reply> {
-        if let State::Complete(bytes, trailers) = &mut self.state
-            && begun.is_empty()
-        {
-            let (bytes, trailers) = (std::mem::take(bytes), std::mem::take(trailers));
-            let timings = cx.watch.timings(cx.started, !head.reused);
-            return Ok(Reply::new(head, bytes, trailers, timings));
+    /// Ends the exchange: what is left of it is of no use.
+    pub(super) fn give_up(&mut self) {
+        if matches!(self.state, State::Receiving(_) | State::Complete(..)) {
+            self.state = State::Failed(ErrorKind::Body);
+            self.lender.iter().for_each(Lender::call_keeper);
         }
-        let mut body = BytesMut::from(begun);
-        while let Some(piece) = self.next(cx).await? {
-            body.extend_from_slice(&piece);
-            if bytes_max.is_some_and(|max| body.len() as u64 > max) {
-                let message = "the body is larger than what is kept in memory (change the limit \
-                               with `Limits::body_bytes`)";
-                return Err(Error::new(ErrorKind::Limit, message).in_phase(Phase::Body));
-            }
+    }
+
+    /// The trailers of a body that has ended.
+    pub(super) fn into_trailers(mut self) -> HeaderMap {
+        match &mut self.state {
+            State::Ended(trailers) => std::mem::take(trailers),
+            _ => HeaderMap::new(),
         }
-        let trailers = self.trailers().cloned().unwrap_or_default();
-        let timings = cx.watch.timings(cx.started, !head.reused);
-        Ok(Reply::new(head, body.freeze(), trailers, timings))
     }
 }
 
 impl Drop for OpenBody {
     fn drop(&mut self) {
-        if matches!(self.state, State::Receiving(_)) {
-            self.state = State::Failed(ErrorKind::Body);
-            self.lender.iter().for_each(Lender::call_keeper);
-        }
+        self.give_up();
     }
 }
 

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::Client;
 use crate::{
-    call::OpenBody,
+    call::ReplyBody,
     context::{CallContext, Reporter},
     error::Result,
     history::PastHop,
@@ -43,7 +43,7 @@ struct Parts {
     cx: CallContext,
     reporter: Reporter,
     head: ReplyHead,
-    body: OpenBody,
+    body: ReplyBody,
     ended: bool,
     /// Until the body has ended.
     held: Option<Held>,
@@ -55,7 +55,7 @@ impl OpenReply {
         cx: CallContext,
         reporter: Reporter,
         head: ReplyHead,
-        body: OpenBody,
+        body: ReplyBody,
     ) -> Self {
         let held = Some(Held::new());
         let parts = Parts { client, cx, reporter, head, body, ended: false, held };
@@ -74,7 +74,7 @@ impl OpenReply {
         self.parts().head.version
     }
 
-    /// The header fields as they came.
+    /// The header fields; see [`Reply::headers`].
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.parts().head.headers
@@ -86,7 +86,20 @@ impl OpenReply {
         self.parts().head.header(name)
     }
 
-    /// The length that `Content-Length` announces.
+    /// The content codings that are undone while it is read; see [`Reply::decoded_from`].
+    #[must_use]
+    pub fn decoded_from(&self) -> Option<&str> {
+        self.parts().head.decoded_from()
+    }
+
+    /// The length that `Content-Length` announced of the body as it comes, while
+    /// [`decoded_from`](Self::decoded_from) names codings that are undone.
+    #[must_use]
+    pub fn encoded_length(&self) -> Option<u64> {
+        self.parts().head.undone.as_ref()?.length
+    }
+
+    /// The length that `Content-Length` announces; not known of content that is decoded.
     #[must_use]
     pub fn content_length(&self) -> Option<u64> {
         self.header("content-length")?.parse().ok()

@@ -2,5 +2,6 @@
 //!
 //! No clock, no network, no thread; `now` is an argument where it matters.
 
+pub(crate) mod encoding;
 pub(crate) mod redirect;
 pub(crate) mod retry;

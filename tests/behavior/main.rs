@@ -15,6 +15,8 @@ mod cancellation;
 mod charset;
 mod clients;
 mod early_answers;
+#[cfg(all(feature = "gzip", feature = "brotli", feature = "zstd"))]
+mod encodings;
 mod feedback;
 mod from_anywhere;
 #[cfg(feature = "hickory")]

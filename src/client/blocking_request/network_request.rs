@@ -90,6 +90,7 @@ impl NetworkRequest {
             feedback: Some(feedback),
             redirects: None,
             interceptors: Vec::new(),
+            decodes: None,
         })
     }
 }

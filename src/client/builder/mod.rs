@@ -1,5 +1,6 @@
 //! Building a client; each file beside this one has the options of one topic.
 
+mod decoding;
 #[cfg(feature = "hickory")]
 mod hickory;
 mod interceptors;

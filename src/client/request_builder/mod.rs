@@ -1,5 +1,6 @@
 //! Building one request; topics with options of their own have files of their own.
 
+mod decoding;
 mod interceptors;
 mod redirects;
 
@@ -45,6 +46,7 @@ impl<'b> RequestBuilder<'b> {
                 feedback: None,
                 redirects: None,
                 interceptors: Vec::new(),
+                decodes: None,
             })
         });
         Self { client, request }

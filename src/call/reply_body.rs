@@ -1,0 +1,191 @@
+//! The body of a call's reply as its caller gets it: content codings are undone here, outside of
+//! all loops, so that whatever is inside them sees what the wire said.
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Method, header};
+
+use super::OpenBody;
+use crate::{
+    context::CallContext,
+    error::{Error, ErrorKind, Result},
+    origin,
+    phase::Phase,
+    policy::encoding::{self, Chain, Malformed},
+    reply::{Reply, ReplyHead, Undone},
+};
+
+/// What is left of a body; dropping it ends the exchange.
+#[derive(Debug)]
+pub(crate) struct ReplyBody {
+    encoded: OpenBody,
+    decoding: Option<Box<Decoding>>,
+}
+
+#[derive(Debug)]
+struct Decoding {
+    chain: Chain,
+    ratio_max: Option<u32>,
+    encoded: u64,
+    decoded: u64,
+    failed: bool,
+}
+
+impl ReplyBody {
+    /// A body as it came.
+    pub(super) const fn plain(encoded: OpenBody) -> Self {
+        Self { encoded, decoding: None }
+    }
+
+    /// A body whose codings are undone, if it has any; its head then tells of the content that
+    /// there will be.
+    pub(super) fn decoded(
+        encoded: OpenBody,
+        method: &Method,
+        head: &mut ReplyHead,
+        ratio_max: Option<u32>,
+    ) -> Result<Self> {
+        let chain = encoding::decoder(method, head.status, &head.headers).map_err(malformed)?;
+        let Some(chain) = chain else { return Ok(Self::plain(encoded)) };
+        head.undone = Undone::from(&mut head.headers);
+        let decoding = Decoding { chain, ratio_max, encoded: 0, decoded: 0, failed: false };
+        Ok(Self { encoded, decoding: Some(Box::new(decoding)) })
+    }
+
+    /// The trailers, once the end was reached.
+    pub(crate) const fn trailers(&self) -> Option<&HeaderMap> {
+        self.encoded.trailers()
+    }
+
+    /// The next piece; `None` at the end. After an error there is nothing more.
+    pub(crate) async fn next(&mut self, cx: &CallContext) -> Result<Option<Bytes>> {
+        let Some(decoding) = &mut self.decoding else { return self.encoded.next(cx).await };
+        let next = decoding.next(cx, &mut self.encoded).await;
+        if next.is_err() {
+            decoding.failed = true;
+            self.encoded.give_up();
+        }
+        next
+    }
+
+    /// Receives the rest into memory, behind what was taken and not read.
+    pub(crate) async fn into_reply(
+        mut self,
+        cx: &CallContext,
+        mut head: ReplyHead,
+        begun: Bytes,
+        bytes_max: Option<u64>,
+    ) -> Result<Reply> {
+        let body = match self.rest(cx, begun, bytes_max).await {
+            Ok(body) => body,
+            Err(error) => {
+                return Err(error.during(|| origin::redacted(&head.url)).after(head.history));
+            }
+        };
+        if let (Some(undone), Some(decoding)) = (&mut head.undone, &self.decoding) {
+            undone.length = Some(decoding.encoded);
+        }
+        let trailers = self.encoded.into_trailers();
+        let timings = cx.watch.timings(cx.started, !head.reused);
+        Ok(Reply::new(head, body, trailers, timings))
+    }
+
+    async fn rest(
+        &mut self,
+        cx: &CallContext,
+        begun: Bytes,
+        bytes_max: Option<u64>,
+    ) -> Result<Bytes> {
+        let mut body = Whole::from(begun);
+        while let Some(piece) = self.next(cx).await? {
+            body.add(piece);
+            if bytes_max.is_some_and(|max| body.len() as u64 > max) {
+                let message = "the body is larger than what is kept in memory (change the limit \
+                               with `Limits::body_bytes`)";
+                return Err(Error::new(ErrorKind::Limit, message).in_phase(Phase::Body));
+            }
+        }
+        Ok(body.into_bytes())
+    }
+}
+
+impl Decoding {
+    async fn next(&mut self, cx: &CallContext, encoded: &mut OpenBody) -> Result<Option<Bytes>> {
+        if self.failed {
+            return Err(Error::new(ErrorKind::Decode, "the body had failed before"));
+        }
+        loop {
+            if let Some(piece) = self.chain.next().map_err(malformed)? {
+                self.decoded += piece.len() as u64;
+                self.check_size()?;
+                // Much can come out of little, and nothing is waited for meanwhile.
+                cx.still_runs()?;
+                return Ok(Some(piece));
+            }
+            let Some(more) = encoded.next(cx).await? else {
+                self.chain.check_end().map_err(malformed)?;
+                return Ok(None);
+            };
+            self.encoded += more.len() as u64;
+            self.chain.feed(more);
+        }
+    }
+
+    fn check_size(&self) -> Result<()> {
+        if !encoding::is_bomb(self.encoded, self.decoded, self.ratio_max) {
+            return Ok(());
+        }
+        let ratio = self.decoded / self.encoded.max(1);
+        let message = format!(
+            "the body is {ratio} times as large as what was sent, which looks like an attack \
+             (change the limit with `Limits::decode_ratio`)"
+        );
+        Err(Error::new(ErrorKind::Limit, message).in_phase(Phase::Body))
+    }
+}
+
+#[cold]
+fn malformed(malformed: Malformed) -> Error {
+    let message = format!("the body cannot be decoded: {malformed}");
+    Error::new(ErrorKind::Decode, message).in_phase(Phase::Body)
+}
+
+impl Undone {
+    /// Takes out of the head what was true of the coded content only.
+    fn from(headers: &mut HeaderMap) -> Option<Self> {
+        let codings = headers.remove(header::CONTENT_ENCODING)?;
+        let length = headers.remove(header::CONTENT_LENGTH);
+        let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+        Some(Self { codings, length })
+    }
+}
+
+/// A body in one piece; what comes in one piece is not copied.
+struct Whole {
+    first: Bytes,
+    rest: BytesMut,
+}
+
+impl Whole {
+    fn from(first: Bytes) -> Self {
+        Self { first, rest: BytesMut::new() }
+    }
+
+    fn add(&mut self, piece: Bytes) {
+        if self.len() == 0 {
+            self.first = piece;
+            return;
+        }
+        if self.rest.is_empty() {
+            self.rest.extend_from_slice(&std::mem::take(&mut self.first));
+        }
+        self.rest.extend_from_slice(&piece);
+    }
+
+    fn len(&self) -> usize {
+        self.first.len() + self.rest.len()
+    }
+
+    fn into_bytes(self) -> Bytes {
+        if self.rest.is_empty() { self.first } else { self.rest.freeze() }
+    }
+}
