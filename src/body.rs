@@ -97,6 +97,16 @@ impl Content<'_> {
         }
     }
 
+    /// All of it, if it is in memory.
+    pub(crate) fn in_memory(&self) -> Option<&[u8]> {
+        match self {
+            Self::Empty => Some(&[]),
+            Self::Bytes(bytes) => Some(bytes),
+            Self::Borrowed(bytes) => Some(bytes),
+            Self::Factory { .. } | Self::Reader { .. } => None,
+        }
+    }
+
     /// Whether the whole of it can be sent again.
     pub(crate) const fn is_replayable(&self) -> bool {
         match self {

@@ -1,6 +1,10 @@
 //! Certificates and keys that the user gives, checked when they are given.
 
-use std::fmt;
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _};
 
@@ -84,5 +88,29 @@ impl Clone for Identity {
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Identity({} certificates, key not shown)", self.chain.len())
+    }
+}
+
+/// An identity that routes can be told apart by: it is the same as its clones and as no other.
+#[derive(Clone, Debug)]
+pub(crate) struct TlsIdentity(pub(crate) Arc<Identity>);
+
+impl TlsIdentity {
+    pub(crate) fn new(identity: Identity) -> Self {
+        Self(Arc::new(identity))
+    }
+}
+
+impl PartialEq for TlsIdentity {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for TlsIdentity {}
+
+impl Hash for TlsIdentity {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.0).hash(state);
     }
 }

@@ -112,6 +112,12 @@ impl CallContext {
         output
     }
 
+    /// What is left of the deadline, if there is one.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        let total = self.timeouts.total?;
+        Some(total.saturating_sub(Moment::now().since(self.started)))
+    }
+
     fn is_cancelled(&self) -> bool {
         self.feedback().is_some_and(Feedback::is_cancelled)
     }
@@ -137,6 +143,39 @@ impl CallContext {
     /// Fails if a listener or reader has forked and this is the child, whose lanes are gone.
     pub(crate) fn same_process(&self) -> Result<()> {
         if self.process.is_current() { Ok(()) } else { Err(Error::forked()) }
+    }
+
+    /// The context of a call that this one makes for itself: it ends with this one, by its
+    /// cancelling and its deadline, and does not count as its progress.
+    #[cfg(feature = "json")]
+    pub(crate) fn nested(&self, budgets: impl FnOnce(Timeouts) -> Timeouts) -> Self {
+        let timeouts = budgets(Timeouts { total: self.time_left(), ..self.timeouts });
+        let feedback = self.feedback().map(Feedback::apart);
+        Self::new(timeouts, feedback.as_ref(), self.process)
+    }
+
+    /// Polls what a nested call does; the thread of this one wakes for it in time.
+    #[cfg(feature = "json")]
+    pub(crate) async fn along<F: Future>(&self, nested: &Self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        poll_fn(|task| {
+            let output = future.as_mut().poll(task);
+            self.wake_at.store(nested.wake_at().nanos(), Ordering::Relaxed);
+            output
+        })
+        .await
+    }
+
+    /// The end of a nested call as the end of this one, if that is what it was.
+    #[cfg(feature = "json")]
+    pub(crate) fn own_end(&self, error: Error) -> Error {
+        match (error.budget(), self.timeouts.total) {
+            (Some(budget @ Budget::Total), Some(total)) => {
+                Error::timed_out(self.watch.phase(), budget, total)
+            }
+            _ if error.is_cancelled() => Error::cancelled(self.watch.phase()),
+            _ => error,
+        }
     }
 
     /// The budget that runs out first.

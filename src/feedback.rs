@@ -117,6 +117,12 @@ impl Feedback {
         Self { token: self.token.child_token(), shared: Arc::new(shared) }
     }
 
+    /// A feedback that ends with this one and counts for nobody else: what a call does for itself
+    /// is not what its caller wants to see the progress of.
+    pub(crate) fn apart(&self) -> Self {
+        Self::from(self.token.child_token())
+    }
+
     /// How much of the request bodies was sent.
     #[must_use]
     pub fn upload(&self) -> Progress {

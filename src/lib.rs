@@ -50,6 +50,16 @@
 //! cookies and headers marked secret stay with the origin they were given for, however often and
 //! wherever the call is sent on.
 //!
+//! # Credentials
+//!
+//! A client keeps [`AuthConfig`]s under an [`AuthId`] ([`Client::set_auth`]); calls name it
+//! ([`RequestBuilder::auth`]), or the config is used [automatically](AuthConfig::automatic). Each is
+//! bound to [`AuthOrigins`] and goes nowhere else, whatever redirects and challenges say. There are
+//! Basic, Bearer, keys in headers or the query, Digest (feature `digest`), client certificates,
+//! OAuth 2 (feature `json`), and whatever a [`CredentialSource`] makes. What cannot be applied is an
+//! error of kind [`Auth`](ErrorKind::Auth) before anything is sent. User information in a URL is
+//! sent as Basic credentials to its origin.
+//!
 //! # Content codings
 //!
 //! Replies are asked for in gzip, deflate, brotli and zstd and decoded on the calling thread, piece
@@ -68,8 +78,7 @@
 //!
 //! # What is not there yet
 //!
-//! There are no cookies, proxies or
-//! cache yet, and credentials are the `Authorization` header or the URL's user information (Basic).
+//! There are no cookies, proxies or cache yet.
 //!
 //! # Features
 //!
@@ -79,7 +88,8 @@
 //! | `http2` | yes | HTTP/2 where a server offers it |
 //! | `gzip`, `brotli`, `zstd` | yes | replies in these content codings; `gzip` has deflate too |
 //! | `charset` | yes | [`Reply::text`] in encodings other than UTF-8 |
-//! | `json` | yes | `RequestBuilder::json`, `Reply::json` |
+//! | `json` | yes | `RequestBuilder::json`, `Reply::json`, [`OAuth2`] |
+//! | `digest` | no | `AuthConfig::digest` |
 //! | `aws-lc-rs` | no | the choice of aws-lc-rs for the cryptography of TLS (`Crypto::AwsLc`) |
 //! | `hickory` | no | `ClientBuilder::hickory` and `name_servers`: look-ups that do not go through the system |
 //!
@@ -94,9 +104,10 @@
 //! `std`, `http`, `bytes`, `url`, serde's traits, and `tokio_util`'s `CancellationToken` in one
 //! `From`. The oldest supported Rust is 1.88.
 
+mod auth_id;
 mod basic;
 mod body;
-#[cfg(feature = "tls")]
+#[cfg_attr(not(feature = "tls"), path = "no_certificates.rs")]
 mod certificates;
 #[cfg(feature = "charset")]
 mod charset;
@@ -107,11 +118,10 @@ mod config;
 mod content_disposition;
 mod context;
 #[cfg(feature = "digest")]
-#[cfg_attr(not(test), expect(dead_code, reason = "servers and proxies are answered soon"))]
 mod digest;
 #[cfg(not(feature = "digest"))]
 #[path = "digest_off.rs"]
-#[expect(dead_code, reason = "servers and proxies are answered soon")]
+#[expect(dead_code, reason = "servers are answered by the feature alone")]
 mod digest;
 mod environment;
 mod error;
@@ -152,7 +162,10 @@ pub use bytes::Bytes;
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 pub use url::Url;
 
+#[cfg(feature = "json")]
+pub use crate::policy::auth::OAuth2;
 pub use crate::{
+    auth_id::AuthId,
     body::Body,
     client::{
         BlockingRequest, CallOptions, Client, ClientBuilder, ErrorCode, IntoUrl, NetworkRequest,
@@ -165,6 +178,7 @@ pub use crate::{
     interceptors::{IncomingReply, InterceptorError, InterceptorId, OutgoingRequest},
     limits::{Limits, Timeouts},
     phase::{Budget, Phase},
+    policy::auth::{AuthConfig, AuthOrigins, AuthRequest, CredentialSource, Credentials},
     redirects::{Redirect, RedirectAction, RedirectPolicy},
     reply::Reply,
     resolve::{NameCache, Resolve},

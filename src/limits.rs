@@ -114,6 +114,12 @@ impl Timeouts {
         self
     }
 
+    /// The deadline alone.
+    #[cfg(feature = "json")]
+    pub(crate) const fn only_total(self) -> Self {
+        Self { total: self.total, ..Self::none() }
+    }
+
     /// The shortest budget of any phase.
     pub(crate) fn shortest(&self) -> Option<Duration> {
         let Self { queue, resolve, connect, tls, first_byte, idle, total: _ } = *self;

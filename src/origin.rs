@@ -5,7 +5,10 @@ use std::{fmt, net::IpAddr, sync::Arc};
 use http::{HeaderValue, uri::Authority};
 use url::{Host, Url};
 
-use crate::error::{Error, Result};
+use crate::{
+    certificates::TlsIdentity,
+    error::{Error, Result},
+};
 
 /// Scheme, host and port of a URL (RFC 6454).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -22,11 +25,13 @@ pub(crate) type Route = Arc<Way>;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Way {
     pub(crate) origin: Origin,
+    /// The client certificate that is shown, if it is not the client's own.
+    pub(crate) identity: Option<TlsIdentity>,
 }
 
 impl Way {
     pub(crate) const fn to(origin: Origin) -> Self {
-        Self { origin }
+        Self { origin, identity: None }
     }
 }
 

@@ -4,8 +4,8 @@ use http::{HeaderMap, Method};
 use url::Url;
 
 use crate::{
-    body::Content, feedback::Feedback, interceptors::Hook, limits::Timeouts, origin,
-    redirects::RedirectPolicy,
+    auth_id::AuthChoice, body::Content, feedback::Feedback, interceptors::Hook, limits::Timeouts,
+    origin, redirects::RedirectPolicy,
 };
 
 /// One call as the builder made it.
@@ -22,9 +22,26 @@ pub(crate) struct Request<'b> {
     pub(crate) interceptors: Vec<Hook>,
     /// In place of what the client says.
     pub(crate) decodes: Option<bool>,
+    pub(crate) auth: AuthChoice,
 }
 
 impl Request<'_> {
+    /// A request without content that says nothing more.
+    pub(crate) fn new(method: Method, url: Url, headers: HeaderMap, timeouts: Timeouts) -> Self {
+        Self {
+            method,
+            url,
+            headers,
+            content: Content::Empty,
+            timeouts,
+            feedback: None,
+            redirects: None,
+            interceptors: Vec::new(),
+            decodes: None,
+            auth: AuthChoice::default(),
+        }
+    }
+
     /// The same request with other content, which may borrow from somewhere else.
     pub(crate) fn with_content<'c>(self, content: Content<'c>) -> Request<'c> {
         let Self {
@@ -37,6 +54,7 @@ impl Request<'_> {
             redirects,
             interceptors,
             decodes,
+            auth,
         } = self;
         Request {
             method,
@@ -48,6 +66,7 @@ impl Request<'_> {
             redirects,
             interceptors,
             decodes,
+            auth,
         }
     }
 

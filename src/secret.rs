@@ -11,7 +11,6 @@ use zeroize::Zeroizing;
 pub(crate) struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
-    #[cfg_attr(not(test), expect(dead_code, reason = "proxies and servers are answered soon"))]
     /// Takes the text over, so that no copy of it stays behind here.
     pub(crate) fn new(text: impl Into<String>) -> Self {
         Self::from_bytes(text.into().into_bytes())

@@ -3,6 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use url::Url;
 
+use super::credentials::Applied;
 use crate::{
     config::Config,
     history::PastHop,
@@ -28,6 +29,8 @@ pub(super) struct Hop<'m> {
     options: &'m RedirectOptions,
     /// What `Accept-Encoding` says, unless the hop has its own mind about that.
     offer: Option<&'static HeaderValue>,
+    /// What the credentials add; put together anew for each hop, and so never taken along.
+    pub(super) applied: Option<Applied>,
     /// Whether the origin was left that the secrets are meant for; it never turns back.
     has_left_origin: bool,
 }
@@ -50,8 +53,14 @@ impl<'m> Hop<'m> {
             defaults,
             options: &config.redirects,
             offer: may_offer.then(encoding::offer).flatten(),
+            applied: None,
             has_left_origin: false,
         }
+    }
+
+    /// The URL as it is sent, which may have secrets in its query.
+    pub(super) fn sent_url(&self) -> &Url {
+        self.applied.as_ref().and_then(|applied| applied.url.as_ref()).unwrap_or(&self.url)
     }
 
     /// The header fields, but for those that the client adds.
@@ -106,6 +115,7 @@ impl<'m> Hop<'m> {
         redirect::rewrite(&mut self.headers, &next, self.options);
         self.own_headers = None;
         self.has_left_origin |= next.leaves_origin;
+        self.applied = None;
         let method = match next.becomes_get {
             true => std::mem::replace(&mut self.method, Method::GET),
             false => self.method.clone(),

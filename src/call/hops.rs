@@ -2,13 +2,19 @@
 
 use http::{HeaderMap, StatusCode, Version, header};
 
-use super::{Means, OpenBody, ReplyBody, attempts, hop::Hop, interception::Chain};
+use super::{
+    Means, OpenBody, ReplyBody, attempts, credentials::CallCredentials, hop::Hop,
+    interception::Chain,
+};
 use crate::{
     body::Content,
     context::CallContext,
     error::{Error, ErrorKind, Result},
     history::PastHop,
-    policy::redirect::{self, Asked, Decision, Next},
+    policy::{
+        auth::Wanted,
+        redirect::{self, Asked, Decision, Next},
+    },
     redirects::RedirectPolicy,
     reply::ReplyHead,
     request::{Request, shown},
@@ -47,15 +53,21 @@ pub(super) async fn run(
     form: Form,
 ) -> Result<(ReplyHead, ReplyBody)> {
     let config = means.config();
-    let Request { method, url, mut headers, content, redirects, interceptors, decodes, .. } =
-        request;
+    let Request {
+        method, url, mut headers, content, redirects, interceptors, decodes, auth, ..
+    } = request;
     config.redirects.mark_secrets(&mut headers);
     let redirects = redirects.as_ref().unwrap_or(&config.redirects.policy);
     let hop = Hop::first(method, url, headers, config, decodes.unwrap_or(config.decodes));
     expect_upload(cx, &content);
     let chain = Chain::new(means, interceptors);
     let history = Vec::new();
-    let mut hops = Hops { cx, means, redirects, chain, hop, content, history };
+    let credentials = None;
+    let mut hops = Hops { cx, means, redirects, chain, hop, content, credentials, history };
+    match Wanted::of(auth, means.auth()) {
+        Ok(wanted) => hops.credentials = wanted.map(CallCredentials::new),
+        Err(error) => return Err(hops.failed(error)),
+    }
     match hops.until_the_last(form).await {
         Ok(reply) => hops.delivered(reply),
         Err(error) => Err(hops.failed(error)),
@@ -70,6 +82,8 @@ struct Hops<'c, 'b> {
     chain: Chain,
     hop: Hop<'c>,
     content: Content<'b>,
+    /// `None` if the call shows none, whatever happens.
+    credentials: Option<CallCredentials>,
     history: Vec<PastHop>,
 }
 
@@ -98,11 +112,39 @@ impl Hops<'_, '_> {
         }
     }
 
-    /// Has the hop answered by the network.
+    /// Has the hop answered by the network; one that is refused may be made again, with other
+    /// credentials.
     async fn exchange(&mut self, form: Form) -> Result<HopReply> {
         self.check_scheme()?;
-        let want = self.want(form);
-        attempts::run(self.cx, self.means, &self.hop, &mut self.content, want).await
+        loop {
+            self.apply_credentials().await?;
+            let want = self.want(form);
+            let reply = attempts::run(self.cx, self.means, &self.hop, &mut self.content, want);
+            let reply = reply.await?;
+            if !self.is_asked_again(&reply.head)? {
+                return Ok(reply);
+            }
+            reply.body.drain(self.cx).await?;
+            self.remember(reply.head);
+            self.cx.watch.begin_again();
+        }
+    }
+
+    async fn apply_credentials(&mut self) -> Result<()> {
+        if let Some(credentials) = &mut self.credentials {
+            // What was applied before must not be seen by those who make it anew.
+            self.hop.applied = None;
+            let applied = credentials.for_hop(self.cx, self.means, &self.hop, &self.content);
+            self.hop.applied = applied.await?;
+        }
+        Ok(())
+    }
+
+    fn is_asked_again(&mut self, head: &HopHead) -> Result<bool> {
+        match &mut self.credentials {
+            None => Ok(false),
+            Some(credentials) => credentials.answered(self.cx, head, &self.hop, &self.content),
+        }
     }
 
     fn check_scheme(&self) -> Result<()> {
@@ -113,7 +155,11 @@ impl Hops<'_, '_> {
     }
 
     fn want(&self, form: Form) -> Want {
-        let unwanted = Unwanted { redirects: self.redirects.may_follow() };
+        let credentials = self.credentials.as_ref();
+        let unwanted = Unwanted {
+            redirects: self.redirects.may_follow(),
+            challenges: credentials.is_some_and(CallCredentials::may_ask_again),
+        };
         match form {
             Form::Whole { bytes_max } => Want::Whole { bytes_max, unwanted },
             Form::Stream => Want::Stream { unwanted },
@@ -150,6 +196,9 @@ impl Hops<'_, '_> {
         }
         let past = self.hop.redirect(next, |method, url| past_hop(method, url, head));
         self.history.push(past);
+        if let Some(credentials) = &mut self.credentials {
+            credentials.redirected();
+        }
         self.cx.watch.begin_again();
     }
 

@@ -5,12 +5,14 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use crate::{
     config::Config,
     error::Result,
+    policy::auth::Registry,
     runtime::{Runtime, Stats},
 };
 
 /// The options of a client and what does its work.
 pub(crate) struct Means {
     config: Config,
+    auth: Registry,
     runtime: OnceLock<Runtime>,
     /// Held while the runtime is started, so that it is started once.
     starting: Mutex<()>,
@@ -18,12 +20,16 @@ pub(crate) struct Means {
 
 impl Means {
     /// Starts nothing yet.
-    pub(crate) const fn new(config: Config) -> Self {
-        Self { config, runtime: OnceLock::new(), starting: Mutex::new(()) }
+    pub(crate) const fn new(config: Config, auth: Registry) -> Self {
+        Self { config, auth, runtime: OnceLock::new(), starting: Mutex::new(()) }
     }
 
     pub(crate) const fn config(&self) -> &Config {
         &self.config
+    }
+
+    pub(crate) const fn auth(&self) -> &Registry {
+        &self.auth
     }
 
     /// What does the work; the first call starts it.

@@ -4,6 +4,7 @@
 //! `policy/`, exchanges from `runtime/`; there is no socket here, and no rule.
 
 mod attempts;
+mod credentials;
 mod hop;
 mod hops;
 mod interception;
@@ -11,6 +12,8 @@ mod means;
 mod open_body;
 mod prepared;
 mod reply_body;
+#[cfg_attr(not(feature = "json"), path = "no_tokens.rs")]
+mod tokens;
 mod upload;
 
 use bytes::Bytes;

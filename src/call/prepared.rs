@@ -37,11 +37,10 @@ impl Prepared {
         };
         check_framing(hop.headers(), content)?;
         Ok(Self {
-            uri: uri(&hop.url, origin.secure, authority)?,
-            route: Arc::new(Way::to(origin)),
+            uri: uri(hop.sent_url(), origin.secure, authority)?,
+            route: Arc::new(way(origin, hop)),
             host,
-            authorization: basic_of(&hop.url)?
-                .filter(|_| !hop.headers().contains_key(header::AUTHORIZATION)),
+            authorization: user_information(hop)?,
             content_length: content_length(&hop.method, content),
         })
     }
@@ -61,6 +60,9 @@ impl Prepared {
         }
         if let Some(authorization) = &self.authorization {
             headers.insert(header::AUTHORIZATION, authorization.clone());
+        }
+        for (name, value) in hop.applied.iter().flat_map(|applied| &applied.headers) {
+            headers.insert(name, value.clone());
         }
         if let Some(length) = &self.content_length {
             headers.insert(header::CONTENT_LENGTH, length.clone());
@@ -84,6 +86,19 @@ fn uri(url: &Url, secure: bool, authority: Authority) -> Result<Uri> {
 fn authority_of(host: &HeaderValue) -> Result<Authority> {
     Authority::try_from(host.as_bytes())
         .map_err(|e| Error::invalid("the header `host` names no host").because(e))
+}
+
+fn way(origin: Origin, hop: &Hop<'_>) -> Way {
+    let identity = hop.applied.as_ref().and_then(|applied| applied.identity.clone());
+    Way { identity, ..Way::to(origin) }
+}
+
+/// The URL's credentials, unless the caller has given others.
+fn user_information(hop: &Hop<'_>) -> Result<Option<HeaderValue>> {
+    if hop.applied.is_some() || hop.headers().contains_key(header::AUTHORIZATION) {
+        return Ok(None);
+    }
+    basic_of(&hop.url)
 }
 
 /// User and password of the URL as Basic credentials (RFC 7617).

@@ -2,6 +2,7 @@
 //!
 //! Nothing is decided here but defaults; a call goes to `call/` and is waited for.
 
+mod auth;
 mod blocking_request;
 mod builder;
 mod interceptors;
@@ -30,6 +31,7 @@ use crate::{
     environment::ProcessId,
     error::{Error, Result},
     limits::Timeouts,
+    policy::auth::Registry,
     reply::Reply,
     request::Request,
     runtime::wait::wait,
@@ -65,7 +67,7 @@ impl Client {
     /// A client with all defaults.
     #[must_use]
     pub fn new() -> Self {
-        Self::with(Config::default())
+        Self::with(Config::default(), Registry::default())
     }
 
     /// A client with options.
@@ -73,8 +75,8 @@ impl Client {
         ClientBuilder::new()
     }
 
-    fn with(config: Config) -> Self {
-        let shared = Shared { process: ProcessId::current(), means: Means::new(config) };
+    fn with(config: Config, auth: Registry) -> Self {
+        let shared = Shared { process: ProcessId::current(), means: Means::new(config, auth) };
         Self { shared: Arc::new(shared) }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! No clock, no network, no thread; `now` is an argument where it matters.
 
+pub(crate) mod auth;
 pub(crate) mod encoding;
 pub(crate) mod redirect;
 pub(crate) mod retry;

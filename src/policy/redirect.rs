@@ -89,6 +89,11 @@ pub(crate) fn decide(
     follow(policy, https_only, asked, status, to)
 }
 
+/// Answers to challenges are hops too, and no redirects.
+fn redirects_in(history: &[PastHop]) -> usize {
+    history.iter().filter(|hop| hop.status != StatusCode::UNAUTHORIZED).count()
+}
+
 fn follow(
     policy: &RedirectPolicy,
     https_only: bool,
@@ -102,7 +107,7 @@ fn follow(
         Refusal::NotHttps(to)
     } else if asked.url.scheme() == "https" && !is_secure && !policy.allows_https_to_http {
         Refusal::FromHttpsToHttp(to)
-    } else if asked.history.len() >= policy.limit as usize {
+    } else if redirects_in(asked.history) >= policy.limit as usize {
         Refusal::TooMany { limit: policy.limit, to }
     } else if !becomes_get && !asked.is_replayable {
         Refusal::NotReplayable { status, to }

@@ -82,14 +82,16 @@ pub(crate) enum Want {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Unwanted {
     pub(crate) redirects: bool,
+    /// Those with 401, which credentials may have an answer for.
+    pub(crate) challenges: bool,
 }
 
 impl Want {
     pub(crate) fn is_unwanted(&self, status: StatusCode, headers: &HeaderMap) -> bool {
         let (Self::Whole { unwanted, .. } | Self::Stream { unwanted }) = self;
-        unwanted.redirects
-            && status.is_redirection()
-            && headers.contains_key(http::header::LOCATION)
+        let is_redirect = status.is_redirection() && headers.contains_key(http::header::LOCATION);
+        let is_challenge = status == StatusCode::UNAUTHORIZED;
+        (unwanted.redirects && is_redirect) || (unwanted.challenges && is_challenge)
     }
 }
 

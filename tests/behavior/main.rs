@@ -14,6 +14,7 @@ mod cancellation;
 #[cfg(feature = "charset")]
 mod charset;
 mod clients;
+mod credentials;
 mod early_answers;
 #[cfg(all(feature = "gzip", feature = "brotli", feature = "zstd"))]
 mod encodings;

@@ -18,6 +18,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 pub use self::{code::ErrorCode, network_request::NetworkRequest};
 use super::Client;
 use crate::{
+    auth_id::AuthChoice,
     body::{Body, Content},
     error::{Error, ErrorKind, Result},
     feedback::{Feedback, Progress},
@@ -199,11 +200,12 @@ impl BlockingRequest {
         self.lock().auth_cfg.clone()
     }
 
-    /// Sets the id of the credentials to use; empty for none.
+    /// Sets the id of the client's credentials to use ([`Client::set_auth`]); empty for those that
+    /// are [automatic](crate::AuthConfig::automatic), if there are any.
     ///
-    /// Credentials by id are not supported yet: with an id set, each call is
-    /// [`ErrorCode::NetworkError`], as in the original when an id cannot be applied, and nothing
-    /// is sent.
+    /// If they cannot be applied, a call is [`ErrorCode::NetworkError`] and nothing is sent. Unlike
+    /// in the original they go to the origins that they are bound to and nowhere else: see
+    /// [`RequestBuilder::auth`](crate::RequestBuilder::auth).
     pub fn set_auth_cfg(&self, id: &str) {
         self.lock().auth_cfg = Some(id.to_owned()).filter(|id| !id.is_empty());
     }
@@ -236,14 +238,16 @@ impl BlockingRequest {
     ) -> ErrorCode {
         let Some(feedback) = self.begin(options.feedback) else { return ErrorCode::BusyError };
         let finish = Finish { request: self, finished: false };
-        let outcome = self
-            .checked_auth()
-            .and_then(|()| request.into_request(&self.client, method, content, feedback))
+        let outcome = request
+            .into_request(&self.client, method, content, feedback)
             .and_then(|request| self.send(request, options));
         finish.with(outcome)
     }
 
     fn send(&self, mut request: Request<'_>, options: CallOptions<'_>) -> Result<Outcome> {
+        if let Some(id) = self.auth_cfg() {
+            request.auth = AuthChoice::Named(id.into());
+        }
         if options.force_refresh && !request.headers.contains_key(header::CACHE_CONTROL) {
             let no_cache = HeaderValue::from_static("no-cache");
             request.headers.insert(header::CACHE_CONTROL, no_cache.clone());
@@ -286,19 +290,6 @@ impl BlockingRequest {
         state.reply = None;
         state.error = None;
         Some(running)
-    }
-
-    fn checked_auth(&self) -> Result<()> {
-        match self.auth_cfg() {
-            None => Ok(()),
-            Some(id) => Err(Error::new(
-                ErrorKind::Auth,
-                format!(
-                    "the authentication config `{id}` cannot be applied: credentials by id are \
-                     not supported yet"
-                ),
-            )),
-        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

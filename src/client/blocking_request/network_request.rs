@@ -81,17 +81,9 @@ impl NetworkRequest {
     ) -> Result<Request<'b>> {
         let target =
             self.target.map_err(|message| Error::new(ErrorKind::InvalidRequest, message))?;
-        Ok(Request {
-            method,
-            url: target.url,
-            headers: target.headers,
-            content,
-            timeouts: target.timeouts.unwrap_or_else(|| client.timeouts()),
-            feedback: Some(feedback),
-            redirects: None,
-            interceptors: Vec::new(),
-            decodes: None,
-        })
+        let timeouts = target.timeouts.unwrap_or_else(|| client.timeouts());
+        let request = Request::new(method, target.url, target.headers, timeouts);
+        Ok(Request { content, feedback: Some(feedback), ..request })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Building a client; each file beside this one has the options of one topic.
 
+mod auth;
 mod decoding;
 #[cfg(feature = "hickory")]
 mod hickory;
@@ -19,6 +20,7 @@ use crate::{
     config::{Config, Driving},
     error::{Error, Result},
     limits::{Limits, Timeouts},
+    policy::auth::Registry,
     redirects::is_always_secret,
 };
 
@@ -36,12 +38,13 @@ use crate::{
 #[must_use = "a builder does nothing until it is built"]
 pub struct ClientBuilder {
     config: Config,
+    auth: Registry,
     error: Option<Error>,
 }
 
 impl ClientBuilder {
     pub(super) fn new() -> Self {
-        Self { config: Config::default(), error: None }
+        Self { config: Config::default(), auth: Registry::default(), error: None }
     }
 
     /// Sets all time budgets of calls that do not bring their own; replaces an earlier `timeout`.
@@ -125,7 +128,7 @@ impl ClientBuilder {
             return Err(error);
         }
         self.config.redirects.mark_secrets(&mut self.config.default_headers);
-        Ok(Client::with(self.config))
+        Ok(Client::with(self.config, self.auth))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Building one request; topics with options of their own have files of their own.
 
+mod auth;
 mod decoding;
 mod interceptors;
 mod redirects;
@@ -37,17 +38,7 @@ impl<'b> RequestBuilder<'b> {
             if method == Method::CONNECT {
                 return Err(Error::invalid("the method CONNECT opens tunnels and is not a call"));
             }
-            Ok(Request {
-                method,
-                url,
-                headers: HeaderMap::new(),
-                content: Body::default().0,
-                timeouts: client.timeouts(),
-                feedback: None,
-                redirects: None,
-                interceptors: Vec::new(),
-                decodes: None,
-            })
+            Ok(Request::new(method, url, HeaderMap::new(), client.timeouts()))
         });
         Self { client, request }
     }

@@ -73,7 +73,7 @@ impl Connector {
 
     /// Gets ready what a dial needs and what may block: the roots of trust, once.
     pub(crate) fn prepare(&self, way: &Way) -> Result<()> {
-        if way.origin.secure { self.tls.prepare() } else { Ok(()) }
+        if way.origin.secure { self.tls.prepare(way) } else { Ok(()) }
     }
 
     pub(super) const fn limits(&self) -> Limits {
@@ -109,7 +109,7 @@ impl Connector {
     }
 
     async fn secure(&self, tcp: TcpStream, dial: &Dial) -> Result<(Stream, bool)> {
-        let handshake = self.tls.connect(tcp, &dial.route().origin);
+        let handshake = self.tls.connect(tcp, dial.route());
         within(handshake, Phase::Tls, Budget::Tls, dial.timeouts().tls).await
     }
 }

@@ -6,7 +6,7 @@ use super::stream::Stream;
 use crate::{
     config::Config,
     error::{Error, Result},
-    origin::Origin,
+    origin::Way,
 };
 
 pub(crate) type TlsStream = TcpStream;
@@ -33,12 +33,12 @@ impl Tls {
     }
 
     #[expect(clippy::unused_self, reason = "the same API as with the feature")]
-    pub(super) fn prepare(&self) -> Result<()> {
+    pub(super) fn prepare(&self, _: &Way) -> Result<()> {
         Err(unsupported())
     }
 
     #[expect(clippy::unused_async, reason = "the same API as with the feature")]
-    pub(super) async fn connect(&self, _: TcpStream, _: &Origin) -> Result<(Stream, bool)> {
+    pub(super) async fn connect(&self, _: TcpStream, _: &Way) -> Result<(Stream, bool)> {
         Err(unsupported())
     }
 }

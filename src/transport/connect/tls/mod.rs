@@ -28,11 +28,11 @@ use tokio_rustls::TlsConnector;
 
 use super::{failed, stream::Stream};
 use crate::{
-    certificates::Identity,
+    certificates::{Identity, TlsIdentity},
     config::Config,
     error::{Error, ErrorKind, Result},
     files,
-    origin::Origin,
+    origin::{Origin, Way},
     phase::Phase,
     tls_options::{TlsOptions, TlsVersion},
     transport::wire::http2,
@@ -59,28 +59,34 @@ pub(crate) struct Tls {
     options: TlsOptions,
     offers_http2: bool,
     /// Made at the first call that needs it, by that call's thread.
-    config: OnceLock<Arc<ClientConfig>>,
+    made: OnceLock<Made>,
     /// Held while the configuration is made, so that it is made once.
     making: Mutex<()>,
+    /// Those that show another identity, the latest last; held while one is looked up or made.
+    others: Mutex<Vec<(TlsIdentity, Arc<ClientConfig>)>>,
+}
+
+#[derive(Debug)]
+struct Made {
+    common: Common,
+    /// Shows the client's own certificate, or none.
+    config: Arc<ClientConfig>,
 }
 
 impl Tls {
     pub(super) fn new(config: &Config) -> Self {
         let offers_http2 = http2::SUPPORTED && !config.http1_only;
-        let (options, making) = (config.tls.clone(), Mutex::new(()));
-        Self { options, offers_http2, config: OnceLock::new(), making }
+        let (options, made) = (config.tls.clone(), OnceLock::new());
+        Self { options, offers_http2, made, making: Mutex::new(()), others: Mutex::default() }
     }
 
-    pub(super) fn prepare(&self) -> Result<()> {
-        self.config().map(drop)
+    pub(super) fn prepare(&self, way: &Way) -> Result<()> {
+        self.config(way).map(drop)
     }
 
-    pub(super) async fn connect(
-        &self,
-        stream: TcpStream,
-        origin: &Origin,
-    ) -> Result<(Stream, bool)> {
-        let connector = TlsConnector::from(self.config()?);
+    pub(super) async fn connect(&self, stream: TcpStream, way: &Way) -> Result<(Stream, bool)> {
+        let origin = &way.origin;
+        let connector = TlsConnector::from(self.config(way)?);
         let secured = connector.connect(self.name_of(origin)?, stream).await;
         let stream = secured.map_err(|e| {
             let message = format!("the TLS handshake with {} failed", origin.host);
@@ -107,18 +113,34 @@ impl Tls {
         })
     }
 
-    fn config(&self) -> Result<Arc<ClientConfig>> {
-        if let Some(config) = self.config.get() {
+    fn config(&self, way: &Way) -> Result<Arc<ClientConfig>> {
+        let made = self.made()?;
+        let Some(identity) = &way.identity else { return Ok(Arc::clone(&made.config)) };
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, config)) = others.iter().find(|(known, _)| known == identity) {
             return Ok(Arc::clone(config));
         }
+        let config = made.common.config(&self.options, Some(&identity.0), self.offers_http2)?;
+        let config = Arc::new(config);
+        if others.len() >= OTHERS_MAX {
+            others.remove(0);
+        }
+        others.push((identity.clone(), Arc::clone(&config)));
+        Ok(config)
+    }
+
+    fn made(&self) -> Result<&Made> {
+        if let Some(made) = self.made.get() {
+            return Ok(made);
+        }
         let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(config) = self.config.get() {
-            return Ok(Arc::clone(config));
+        if let Some(made) = self.made.get() {
+            return Ok(made);
         }
         let common = Common::of(&self.options)?;
         let identity = self.options.identity.as_ref();
         let config = Arc::new(common.config(&self.options, identity, self.offers_http2)?);
-        Ok(Arc::clone(self.config.get_or_init(|| config)))
+        Ok(self.made.get_or_init(|| Made { common, config }))
     }
 }
 
@@ -185,5 +207,7 @@ fn unusable(message: &str, error: impl std::error::Error + Send + Sync + 'static
     failed(ErrorKind::Tls, Phase::Tls, message.to_owned()).because(error)
 }
 
+/// Identities beyond that are made ready again when they are needed.
+const OTHERS_MAX: usize = 64;
 /// As many as rustls keeps by default.
 const SESSIONS_MAX: usize = 256;
