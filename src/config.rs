@@ -1,10 +1,9 @@
 //! The options of a client as plain data.
 
-use std::time::Duration;
-
 use http::HeaderMap;
 
 use crate::{
+    host_options::ConnectionOptions,
     interceptors::Interceptors,
     limits::{Limits, Timeouts},
     redirects::RedirectOptions,
@@ -18,7 +17,7 @@ pub(crate) struct Config {
     pub(crate) timeouts: Timeouts,
     pub(crate) limits: Limits,
     pub(crate) default_headers: HeaderMap,
-    pub(crate) idle_timeout: Option<Duration>,
+    pub(crate) connections: ConnectionOptions,
     pub(crate) driving: Driving,
     pub(crate) names: NameOptions,
     pub(crate) sockets: SocketOptions,
@@ -54,7 +53,7 @@ impl Default for Config {
             timeouts: Timeouts::default(),
             limits: Limits::default(),
             default_headers: default_headers(),
-            idle_timeout: Some(Duration::from_secs(90)),
+            connections: ConnectionOptions::default(),
             driving: Driving::default(),
             names: NameOptions::default(),
             sockets: SocketOptions::default(),

@@ -18,6 +18,7 @@ use crate::{
     limits::Timeouts,
     moment::Moment,
     phase::{Budget, Phase},
+    priority::Priority,
     watch::Watch,
 };
 
@@ -27,6 +28,7 @@ pub(crate) struct CallContext {
     pub(crate) id: u64,
     pub(crate) started: Moment,
     pub(crate) timeouts: Timeouts,
+    pub(crate) priority: Priority,
     pub(crate) watch: Arc<Watch>,
     process: ProcessId,
     /// When the thread that polls the call must look again though nobody woke it.
@@ -44,6 +46,7 @@ impl CallContext {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             started: Moment::now(),
             timeouts,
+            priority: Priority::default(),
             watch: Arc::new(Watch::new(feedback)),
             process,
             wake_at: AtomicU64::new(Moment::NEVER.nanos()),

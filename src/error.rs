@@ -3,6 +3,7 @@
 use std::{error::Error as StdError, fmt, time::Duration};
 
 use http::StatusCode;
+use url::Url;
 
 use crate::{
     history::PastHop,
@@ -159,20 +160,35 @@ impl Error {
 
     #[cold]
     pub(crate) fn timed_out(phase: Phase, budget: Budget, limit: Duration) -> Self {
-        let mut message = format!(
+        let message = format!(
             "timed out while {phase}: the budget `{budget}` of {limit:?} ran out \
              (change it with `Timeouts::{budget}`)"
         );
-        let held = Held::by_this_thread();
-        if phase == Phase::Queue && held > 0 {
-            message.push_str(&format!(
-                "; this thread holds {held} open replies, whose connections are free when they \
-                 are read to the end or dropped"
-            ));
-        }
         let mut error = Self::new(ErrorKind::TimedOut, message).in_phase(phase);
         error.0.budget = Some(budget);
         error
+    }
+
+    /// If it is that of a call which waited in a queue: says what the thread itself holds of what it
+    /// waited for, open replies of the same origin.
+    #[must_use]
+    pub(crate) fn in_queue_for(mut self, url: &Url) -> Self {
+        if self.is_timeout() && self.0.phase == Some(Phase::Queue) {
+            let held = Held::by_this_thread(url);
+            let origin = url.origin().ascii_serialization();
+            match held {
+                0 => {}
+                1 => self.0.message.push_str(&format!(
+                    "; this thread holds an open reply of {origin}, whose connection is free when \
+                     it is read to the end or dropped"
+                )),
+                _ => self.0.message.push_str(&format!(
+                    "; this thread holds {held} open replies of {origin}, whose connections are \
+                     free when they are read to the end or dropped"
+                )),
+            }
+        }
+        self
     }
 
     #[cold]

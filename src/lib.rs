@@ -38,8 +38,10 @@
 //!
 //! # Connections
 //!
-//! HTTP/1.1 and, over TLS by ALPN, HTTP/2. The number of connections is bounded per origin and in
-//! total ([`Limits`]); calls beyond that wait in a fair queue. A kept connection that turns out to
+//! HTTP/1.1 and, over TLS by ALPN or in plain text by prior knowledge, HTTP/2. The number of
+//! connections is bounded per origin and in total ([`Limits`], [`HostOptions`]), and so is how many
+//! are opened at once; calls beyond that wait in a fair queue, the interactive ones first
+//! ([`Priority`]). [`Client::warm_up`] opens connections before they are needed. A kept connection that turns out to
 //! be dead before a reply began is replaced and the request sent again, if that is safe: it was
 //! never sent, or its method is idempotent (or it has an `Idempotency-Key`) and its body can be
 //! repeated. A `POST` is never sent twice.
@@ -128,6 +130,7 @@ mod error;
 mod feedback;
 mod files;
 mod history;
+mod host_options;
 mod interceptors;
 mod life;
 mod limits;
@@ -135,6 +138,7 @@ mod moment;
 mod origin;
 mod per_host;
 mod phase;
+mod priority;
 mod redirects;
 mod reply;
 mod request;
@@ -175,14 +179,16 @@ pub use crate::{
     error::{Error, ErrorKind, Result},
     feedback::{Feedback, Progress},
     history::PastHop,
+    host_options::HostOptions,
     interceptors::{IncomingReply, InterceptorError, InterceptorId, OutgoingRequest},
     limits::{Limits, Timeouts},
     phase::{Budget, Phase},
     policy::auth::{AuthConfig, AuthOrigins, AuthRequest, CredentialSource, Credentials},
+    priority::Priority,
     redirects::{Redirect, RedirectAction, RedirectPolicy},
     reply::Reply,
     resolve::{NameCache, Resolve},
-    runtime::Stats,
+    runtime::{Stats, Warmed},
     sockets::KeepAlive,
     timings::Timings,
 };

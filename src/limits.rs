@@ -141,11 +141,16 @@ impl Timeouts {
 
 /// The limits in number and size, client-wide.
 ///
+/// Those of connections can be set for one host too, see
+/// [`HostOptions`](crate::HostOptions).
+///
 /// | limit | default | why |
 /// |---|---|---|
-/// | `places_per_route` | 64 | connections to one HTTP/1 origin, idle ones included |
-/// | `http2_connections_per_route` | 8 | each carries many calls at once |
+/// | `places_per_route` | 64 | connections to one HTTP/1 origin, idle ones included: more than a server needs to be busy, few enough that a client is no nuisance |
+/// | `http2_connections_per_route` | 8 | each carries up to 100 calls at once; more of them spread over cores, and 8 are enough for that |
 /// | `places_total` | 256 | connections of the client, well below common limits of open files |
+/// | `dials_per_route` | 32 | connections being opened to one origin: they fit into any server's queue of new ones, and an origin that does not answer holds no more than these |
+/// | `dials_total` | 128 | the same for the client: three dead origins leave room for others |
 /// | `header_bytes` | 256 KiB | head of a reply; also what informational (1xx) replies may take while it is awaited |
 /// | `header_count` | 100 | header lines of a reply; more is seen only from servers that go wrong |
 /// | `body_bytes` | 1 GiB | body that `send()` keeps in memory, as it came and decoded; streamed replies have no limit |
@@ -161,6 +166,8 @@ pub struct Limits {
     pub(crate) places_per_route: usize,
     pub(crate) http2_connections_per_route: usize,
     pub(crate) places_total: usize,
+    pub(crate) dials_per_route: usize,
+    pub(crate) dials_total: usize,
     pub(crate) header_bytes: usize,
     pub(crate) header_count: usize,
     pub(crate) body_bytes: Option<u64>,
@@ -173,6 +180,8 @@ impl Default for Limits {
             places_per_route: 64,
             http2_connections_per_route: 8,
             places_total: 256,
+            dials_per_route: 32,
+            dials_total: 128,
             header_bytes: 256 << 10,
             header_count: HEADER_COUNT_OF_HYPER,
             body_bytes: Some(1 << 30),
@@ -200,6 +209,20 @@ impl Limits {
     #[must_use]
     pub fn places_total(mut self, places: usize) -> Self {
         self.places_total = places.max(1);
+        self
+    }
+
+    /// Sets the most connections being opened to one origin at once; at least 1.
+    #[must_use]
+    pub fn dials_per_route(mut self, dials: usize) -> Self {
+        self.dials_per_route = dials.max(1);
+        self
+    }
+
+    /// Sets the most connections being opened by the client at once; at least 1.
+    #[must_use]
+    pub fn dials_total(mut self, dials: usize) -> Self {
+        self.dials_total = dials.max(1);
         self
     }
 

@@ -60,6 +60,13 @@ impl Origin {
         Ok(Self { secure, host: host.into(), port })
     }
 
+    /// Whether it is the origin of this URL.
+    pub(crate) fn is_of(&self, url: &Url) -> bool {
+        url.scheme() == self.scheme()
+            && url.host_str() == Some(&self.host)
+            && url.port_or_known_default() == Some(self.port)
+    }
+
     pub(crate) const fn scheme(&self) -> &'static str {
         if self.secure { "https" } else { "http" }
     }

@@ -5,7 +5,7 @@ use url::Url;
 
 use crate::{
     auth_id::AuthChoice, body::Content, feedback::Feedback, interceptors::Hook, limits::Timeouts,
-    origin, redirects::RedirectPolicy,
+    origin, priority::Priority, redirects::RedirectPolicy,
 };
 
 /// One call as the builder made it.
@@ -15,6 +15,7 @@ pub(crate) struct Request<'b> {
     pub(crate) headers: HeaderMap,
     pub(crate) content: Content<'b>,
     pub(crate) timeouts: Timeouts,
+    pub(crate) priority: Priority,
     pub(crate) feedback: Option<Feedback>,
     /// In place of the client's.
     pub(crate) redirects: Option<RedirectPolicy>,
@@ -34,6 +35,7 @@ impl Request<'_> {
             headers,
             content: Content::Empty,
             timeouts,
+            priority: Priority::default(),
             feedback: None,
             redirects: None,
             interceptors: Vec::new(),
@@ -50,6 +52,7 @@ impl Request<'_> {
             headers,
             content: _,
             timeouts,
+            priority,
             feedback,
             redirects,
             interceptors,
@@ -62,6 +65,7 @@ impl Request<'_> {
             headers,
             content,
             timeouts,
+            priority,
             feedback,
             redirects,
             interceptors,

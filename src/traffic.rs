@@ -11,6 +11,7 @@ pub(crate) struct Traffic {
     sent: AtomicU64,
     last_sent: AtomicU64,
     write_failed: AtomicBool,
+    was_flooded: AtomicBool,
     /// Up to which position may be received at present; 0 for no bound.
     allowed: AtomicU64,
     /// One more than had been received when the connection became suspect; 0 if it never did.
@@ -53,6 +54,16 @@ impl Traffic {
 
     pub(crate) fn write_failed(&self) -> bool {
         self.write_failed.load(Ordering::Relaxed)
+    }
+
+    /// The peer sent on and on what carries nothing.
+    #[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "only HTTP/2 has such frames"))]
+    pub(crate) fn note_flood(&self) {
+        self.was_flooded.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn was_flooded(&self) -> bool {
+        self.was_flooded.load(Ordering::Relaxed)
     }
 
     pub(crate) fn received(&self) -> u64 {

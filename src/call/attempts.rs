@@ -87,6 +87,7 @@ async fn attempt(
         want: plan.want,
         watch: Arc::clone(&cx.watch),
         timeouts: cx.timeouts,
+        priority: cx.priority,
         attempt: plan.attempt,
         fresh: plan.fresh,
         avoid: None,
@@ -117,7 +118,7 @@ async fn attempt(
         })
         .await
     };
-    cx.within(exchange).await?
+    cx.within(exchange).await.map_err(|error| error.in_queue_for(&hop.url))?
 }
 
 async fn pending(ticket: &mut Ticket) -> Result<Answer, Failure> {

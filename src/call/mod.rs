@@ -15,12 +15,13 @@ mod reply_body;
 #[cfg_attr(not(feature = "json"), path = "no_tokens.rs")]
 mod tokens;
 mod upload;
+mod warm_up;
 
 use bytes::Bytes;
 
 use self::{hops::Form, open_body::OpenBody};
-pub(crate) use self::{means::Means, reply_body::ReplyBody};
-pub(crate) use crate::runtime::Stats;
+pub(crate) use self::{means::Means, reply_body::ReplyBody, warm_up::run as warm_up};
+pub(crate) use crate::runtime::{Stats, Warmed};
 use crate::{
     context::CallContext,
     error::Result,

@@ -25,7 +25,7 @@ pub use self::{
     request_builder::RequestBuilder,
 };
 use crate::{
-    call::{self, Means, Stats},
+    call::{self, Means, Stats, Warmed},
     config::Config,
     context::{CallContext, Reporter},
     environment::ProcessId,
@@ -139,6 +139,38 @@ impl Client {
         }
     }
 
+    /// Opens connections before they are needed, until there are `connections` to this origin.
+    ///
+    /// Where the server speaks HTTP/2, one is enough. Connections that are there count, and the
+    /// bounds hold: it neither waits for the end of anybody's call nor closes a connection to
+    /// another origin. [`RequestBuilder::warm_up`] takes budgets and a feedback.
+    ///
+    /// # Errors
+    /// As [`RequestBuilder::send`]; the first connection that cannot be opened ends it.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// let client = abide::Client::new();
+    /// let warmed = client.warm_up("https://tiles.example.org", 6)?;
+    /// println!("{} are open", warmed.open());
+    /// # Ok::<(), abide::Error>(())
+    /// ```
+    pub fn warm_up(&self, url: impl IntoUrl, connections: usize) -> Result<Warmed> {
+        self.head(url).warm_up(connections)
+    }
+
+    pub(crate) fn open_connections(
+        &self,
+        request: Request<'_>,
+        connections: usize,
+    ) -> Result<Warmed> {
+        let mut cx = self.context(&request)?;
+        // The dials have their budgets themselves, and there is no queue.
+        cx.timeouts = Timeouts::none().total(cx.timeouts.total);
+        let opened = call::warm_up(&cx, &self.shared.means, request, connections);
+        wait(&cx, &mut Reporter::new(), opened)
+    }
+
     pub(crate) fn send(&self, request: Request<'_>) -> Result<Reply> {
         let cx = self.context(&request)?;
         let mut reporter = Reporter::new();
@@ -165,7 +197,9 @@ impl Client {
             return Err(Error::forked().during(|| request.shown()));
         }
         let feedback = request.feedback.as_ref();
-        Ok(CallContext::new(request.timeouts, feedback, self.shared.process))
+        let mut cx = CallContext::new(request.timeouts, feedback, self.shared.process);
+        cx.priority = request.priority;
+        Ok(cx)
     }
 
     fn is_usable_here(&self) -> bool {

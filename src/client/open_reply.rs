@@ -57,7 +57,7 @@ impl OpenReply {
         head: ReplyHead,
         body: ReplyBody,
     ) -> Self {
-        let held = Some(Held::new());
+        let held = Some(Held::of(&head.url));
         let parts = Parts { client, cx, reporter, head, body, ended: false, held };
         Self { parts: Some(parts), piece: Bytes::new() }
     }

@@ -14,11 +14,11 @@ pub(crate) mod wait;
 use std::sync::{Arc, Weak};
 
 use self::{lane::Lane, lanes::Lanes, lend::Plan};
-pub use crate::transport::pool::Stats;
+pub use crate::transport::pool::{Stats, Warmed};
 pub(crate) use crate::transport::{
     bridge::{Answer, AnswerBody, Failure, Head, Order, Sent, Unwanted, Upload, Want},
     pipe,
-    pool::Ticket,
+    pool::{Ticket, WarmOrder, WarmUp},
 };
 use crate::{
     config::{Config, Driving},
@@ -46,7 +46,8 @@ impl Runtime {
     /// Gets ready; lanes are made by the first dials.
     pub(crate) fn start(config: &Config) -> Result<Self> {
         let lanes = Arc::new(Lanes::new(config.driving));
-        let pool = Pool::new(config.limits, transport::learns_http2(config));
+        let learns = transport::learns_http2(config);
+        let pool = Pool::new(config.limits, config.connections.clone(), learns);
         let connector = Arc::new(Connector::new(config));
         let (weak, dialer) = (Arc::downgrade(&lanes), Arc::clone(&connector));
         pool.start_dials_with(move |dial| start_dial(&weak, dial, &dialer));
@@ -77,6 +78,12 @@ impl Runtime {
     pub(crate) fn lender(&self, home: &Home) -> Option<Lender> {
         let lane = self.lanes.get(home.lane).filter(|_| self.lends)?;
         Some(Lender { lane: Arc::clone(lane), life: Weak::clone(&home.life) })
+    }
+
+    /// Opens connections that nobody needs yet; they go on if what is returned is dropped.
+    pub(crate) fn warm_up(&self, mut order: WarmOrder) -> WarmUp {
+        order.avoid = lend::inside();
+        self.pool.warm_up(order)
     }
 
     /// Gets ready what a route needs before it can be dialed.

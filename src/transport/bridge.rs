@@ -22,6 +22,7 @@ use crate::{
     life::Life,
     limits::Timeouts,
     origin::Route,
+    priority::Priority,
     watch::Watch,
     wheel::{Wheel, Work},
 };
@@ -43,6 +44,7 @@ pub(crate) struct Order {
     pub(crate) watch: Arc<Watch>,
     /// For the dial, should one be needed.
     pub(crate) timeouts: Timeouts,
+    pub(crate) priority: Priority,
     /// 1 for the first attempt of a call.
     pub(crate) attempt: u32,
     /// Whether no idle connection may carry it, because one has just turned out to be dead.
@@ -279,6 +281,11 @@ impl Mailbox {
         }
     }
 
+    /// Whether both are one connection's.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.sender.same_channel(&other.sender)
+    }
+
     /// Tells the connection to close.
     pub(crate) fn close(&self) {
         // A connection that has ended already needs no telling.
@@ -332,6 +339,23 @@ impl<T: Clone> Answers<T> {
             // Who does not wait any more needs no answer.
             let _ = sender.send(value.clone());
         }
+    }
+}
+
+/// Sends one value to one who waits for it.
+#[derive(Debug)]
+pub(crate) struct Reply<T>(oneshot::Sender<T>);
+
+/// Makes both ends of one answer.
+pub(crate) fn reply<T>() -> (Reply<T>, Awaited<T>) {
+    let (sender, receiver) = oneshot::channel();
+    (Reply(sender), Awaited(receiver))
+}
+
+impl<T> Reply<T> {
+    pub(crate) fn send(self, value: T) {
+        // Who does not wait any more needs no answer.
+        let _ = self.0.send(value);
     }
 }
 

@@ -61,10 +61,12 @@ pub(crate) async fn establish(
     }
     let facts = Arc::new(facts);
     let Some(place) = dial.take_place() else { return };
+    let options = connector.options();
     let setup = Setup {
         facts: Arc::clone(&facts),
         limits: connector.limits(),
-        idle_timeout: connector.idle_timeout(),
+        lifespan: options.lifespan,
+        pings: options.http2_pings,
         wheel,
     };
     let traffic: Arc<Traffic> = Arc::clone(&facts.traffic);

@@ -9,11 +9,13 @@ mod alone;
 mod bad_input;
 mod blocking_request;
 mod bodies;
+mod bounds;
 mod calls;
 mod cancellation;
 #[cfg(feature = "charset")]
 mod charset;
 mod clients;
+mod connection_life;
 mod credentials;
 mod early_answers;
 #[cfg(all(feature = "gzip", feature = "brotli", feature = "zstd"))]
@@ -24,10 +26,14 @@ mod from_anywhere;
 mod hickory;
 #[cfg(all(feature = "tls", feature = "http2"))]
 mod http2;
+#[cfg(feature = "http2")]
+mod http2_by_hand;
 #[cfg(all(feature = "tls", feature = "http2"))]
 mod http2_cancellation;
 #[cfg(all(feature = "tls", feature = "http2"))]
 mod http2_faults;
+#[cfg(feature = "http2")]
+mod http2_floods;
 mod interceptors;
 #[cfg(feature = "json")]
 mod json;
@@ -35,6 +41,7 @@ mod limits;
 mod many_cancels;
 mod names;
 mod pool;
+mod priorities;
 mod random;
 mod redirects;
 mod replies;
@@ -60,3 +67,4 @@ mod tls_options;
 mod truncation;
 mod victim;
 mod waiting;
+mod warm_up;

@@ -7,12 +7,13 @@
 //! Dropping the server ends every connection and thread, and fails the test if a handler panicked.
 //!
 //! Read `server.rs` first, then `exchange.rs`; `http2.rs` and `stream_exchange.rs` are the same for
-//! HTTP/2.
+//! HTTP/2, and `hand.rs` plays HTTP/2 frame by frame.
 
 mod body;
 mod certificates;
 mod exchange;
 mod frames;
+pub(crate) mod hand;
 mod http2;
 mod ledger;
 mod listener;

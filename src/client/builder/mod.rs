@@ -1,6 +1,7 @@
 //! Building a client; each file beside this one has the options of one topic.
 
 mod auth;
+mod connections;
 mod decoding;
 #[cfg(feature = "hickory")]
 mod hickory;
@@ -97,12 +98,6 @@ impl ClientBuilder {
         if let Err(error) = change(&mut self.config) {
             self.error.get_or_insert(error);
         }
-        self
-    }
-
-    /// Sets how long a connection may be idle; 90 s by default, `None` is for ever.
-    pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.config.idle_timeout = limit.into();
         self
     }
 

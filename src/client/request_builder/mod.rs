@@ -13,9 +13,11 @@ use url::{Url, form_urlencoded};
 use super::{Client, OpenReply};
 use crate::{
     body::Body,
+    call::Warmed,
     error::{Error, Result},
     feedback::Feedback,
     limits::Timeouts,
+    priority::Priority,
     redirects::is_always_secret,
     reply::Reply,
     request::Request,
@@ -143,6 +145,14 @@ impl<'b> RequestBuilder<'b> {
         })
     }
 
+    /// Sets how urgent the call is when connections are scarce; interactive by default.
+    pub fn priority(self, priority: Priority) -> Self {
+        self.change(|request| {
+            request.priority = priority;
+            Ok(())
+        })
+    }
+
     /// Lets other threads cancel the call and see its progress.
     ///
     /// Takes a [`Feedback`], a reference to one, or a `tokio_util::sync::CancellationToken`.
@@ -189,6 +199,21 @@ impl<'b> RequestBuilder<'b> {
     /// ```
     pub fn open(self) -> Result<OpenReply> {
         self.client.open(self.request?)
+    }
+
+    /// Sends nothing, but opens connections that such a request could use; see
+    /// [`Client::warm_up`].
+    ///
+    /// The budgets for resolving, connecting and TLS are for each connection, `total` is for all.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send); the first connection that cannot be opened ends it.
+    ///
+    /// # Cancellation
+    /// [`Feedback::cancel`] ends the wait at once. Dials that are under way are finished, and their
+    /// connections kept.
+    pub fn warm_up(self, connections: usize) -> Result<Warmed> {
+        self.client.open_connections(self.request?, connections)
     }
 
     fn change(mut self, change: impl FnOnce(&mut Request<'b>) -> Result<()>) -> Self {

@@ -37,6 +37,7 @@ use super::{
 use crate::{
     config::Config,
     error::{Error, ErrorKind, Result},
+    host_options::ConnectionOptions,
     limits::Limits,
     origin::Way,
     phase::{Budget, Phase},
@@ -50,7 +51,7 @@ pub(crate) struct Connector {
     sockets: SocketOptions,
     tls: Tls,
     limits: Limits,
-    idle_timeout: Option<Duration>,
+    options: ConnectionOptions,
 }
 
 /// An open connection that has not been spoken on.
@@ -67,7 +68,7 @@ impl Connector {
             sockets: config.sockets.clone(),
             tls: Tls::new(config),
             limits: config.limits,
-            idle_timeout: config.idle_timeout,
+            options: config.connections.clone(),
         }
     }
 
@@ -80,8 +81,8 @@ impl Connector {
         self.limits
     }
 
-    pub(super) const fn idle_timeout(&self) -> Option<Duration> {
-        self.idle_timeout
+    pub(super) const fn options(&self) -> &ConnectionOptions {
+        &self.options
     }
 
     /// Resolves, connects, and speaks TLS if the route is secure.
@@ -102,7 +103,7 @@ impl Connector {
             enter(Phase::Tls);
             self.secure(tcp, dial).await?
         } else {
-            (Stream::Plain(tcp), false)
+            (Stream::Plain(tcp), self.options.knows_http2(origin))
         };
         let facts = Facts { remote_addr, local_addr, traffic: Arc::default(), home };
         Ok(Connected { stream, facts, speaks_http2 })

@@ -10,29 +10,43 @@
 
 #[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "what only HTTP/2 shares"))]
 mod place;
+mod queue;
 mod route;
+mod settle;
 mod state;
 mod stats;
+#[cfg(test)]
+mod tests;
+mod warm;
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::OnceLock,
+    task::{Context, Poll},
+};
 
-pub use self::stats::Stats;
 pub(crate) use self::{
     place::{Dial, Member, Place},
+    route::StreamEnd,
     state::Next,
+    warm::WarmOrder,
 };
 use self::{
     route::Idle,
     state::{Effect, Effects, Placement, State},
 };
-use super::bridge::{self, Job, Mailbox, Order, Pending};
+pub use self::{stats::Stats, warm::Warmed};
+use super::bridge::{self, Awaited, Job, Mailbox, Order, Pending};
 use crate::{
     environment::OfProcess,
     error::{Error, ErrorKind},
+    host_options::ConnectionOptions,
     life::Life,
     limits::Limits,
     moment::Moment,
     origin::Route,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 /// Starts a dial on some lane.
@@ -45,8 +59,8 @@ pub(crate) struct Pool {
 
 impl Pool {
     /// `learns` says whether secure routes may turn out to speak HTTP/2.
-    pub(crate) fn new(limits: Limits, learns: bool) -> Arc<Self> {
-        let state = Mutex::new(State::new(limits, learns));
+    pub(crate) fn new(limits: Limits, options: ConnectionOptions, learns: bool) -> Arc<Self> {
+        let state = Mutex::new(State::new(limits, options, learns));
         Arc::new(Self { state, starter: OnceLock::new() })
     }
 
@@ -67,10 +81,13 @@ impl Pool {
         let (route, attempt) = (Arc::clone(&order.route), order.attempt);
         let (job, pending) = bridge::job(order);
         let mut job = Box::new(job);
-        let mut hand_in = None;
+        let (mut hand_in, mut ended) = (None, None);
         let mut state = self.lock();
         let number = state.next_ticket(attempt);
         loop {
+            if let Some(mailbox) = ended.take() {
+                state.remove_ended(&route, &mailbox);
+            }
             let placement = state.place(job, number);
             drop(state);
             match placement {
@@ -82,8 +99,10 @@ impl Pool {
                 }
                 Placement::Run(mailbox, ready, _) => match mailbox.send(ready) {
                     Ok(()) => break,
-                    // It was closed a moment ago and is off the books soon.
-                    Err(refused) => job = refused,
+                    Err(refused) => {
+                        job = refused;
+                        ended = Some(mailbox);
+                    }
                 },
                 Placement::Queued(effects) => {
                     self.carry_out(effects);
@@ -111,11 +130,12 @@ impl Pool {
 
     /// Refuses all jobs from now on and closes the idle connections.
     pub(crate) fn close(&self) {
-        let (waiting, idle) = {
+        let ((waiting, warming), idle) = {
             let mut state = self.lock();
             (state.close(), state.drain_idle())
         };
         waiting.into_iter().for_each(|waiter| waiter.job.refuse(closed()));
+        warming.into_iter().for_each(|warming| warming.fail(closed()));
         idle.iter().for_each(Mailbox::close);
     }
 
@@ -134,17 +154,43 @@ impl Pool {
                     }
                 }
                 Effect::Close(mailbox) => mailbox.close(),
-                Effect::Run(mailbox, job) => {
-                    if let Err(refused) = mailbox.send(job) {
-                        drop(refused);
+                Effect::Run(mailbox, job, ticket) => {
+                    if let Err(job) = mailbox.send(job) {
+                        self.place_again(job, ticket, &mailbox);
                     }
                 }
+                Effect::Warmed(answer, warmed) => answer.send(warmed),
             }
         }
     }
 
-    fn place_freed(self: &Arc<Self>, route: &Route, was_told: bool) {
-        let effects = self.lock().place_freed(route, was_told);
+    /// Finds another connection for a job whose connection has just ended; it keeps its turn.
+    fn place_again(self: &Arc<Self>, job: Box<Job>, ticket: u64, ended: &Mailbox) {
+        let placement = {
+            let mut state = self.lock();
+            state.remove_ended(&job.order.route, ended);
+            state.place(job, ticket)
+        };
+        let effects = match placement {
+            Placement::Run(mailbox, job, _) => vec![Effect::Run(mailbox, job, ticket)],
+            Placement::Queued(effects) => effects,
+            Placement::Refused(job) => return job.refuse(closed()),
+        };
+        self.carry_out(effects);
+    }
+
+    /// Opens connections of a route that nobody needs yet.
+    pub(crate) fn warm_up(self: &Arc<Self>, order: WarmOrder) -> WarmUp {
+        let route = Arc::clone(&order.route);
+        let (answer, awaited) = bridge::reply();
+        let (number, effects) = self.lock().warm(order, answer);
+        self.carry_out(effects);
+        let warming = Warmth { pool: Arc::clone(self), route, number };
+        WarmUp { warming: OfProcess::new(warming), awaited }
+    }
+
+    fn place_freed(self: &Arc<Self>, route: &Route, connection: u64) {
+        let effects = self.lock().place_freed(route, connection);
         self.carry_out(effects);
     }
 
@@ -256,6 +302,38 @@ impl Drop for Queued {
             drop(job);
         }
     }
+}
+
+/// A warm-up under way; dropping it leaves its dials to the pool.
+#[derive(Debug)]
+pub(crate) struct WarmUp {
+    warming: OfProcess<Warmth>,
+    awaited: Awaited<Result<Warmed, Error>>,
+}
+
+impl Future for WarmUp {
+    type Output = Result<Warmed, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = Pin::new(&mut self.awaited).poll(cx);
+        answer.map(|answer| answer.unwrap_or_else(|| Err(closed())))
+    }
+}
+
+impl Drop for WarmUp {
+    fn drop(&mut self) {
+        if let Some(Warmth { pool, route, number }) = self.warming.get_mut() {
+            let warming = pool.lock().stop_warming(route, *number);
+            drop(warming);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Warmth {
+    pool: Arc<Pool>,
+    route: Route,
+    number: u64,
 }
 
 #[cold]

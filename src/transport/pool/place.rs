@@ -1,20 +1,19 @@
 //! Places and what travels with them: they come back in `Drop`, whatever happens.
 
-use std::sync::{
-    Arc, Weak,
-    atomic::{AtomicBool, Ordering},
-};
-
 use super::{
     Pool,
-    route::Shared,
-    state::{DialOrder, Next},
+    route::{Shared, StreamEnd},
+    state::{Bereaved, DialOrder, Next},
 };
 use crate::{
     error::{Error, ErrorKind},
     life::Life,
     limits::Timeouts,
     origin::Route,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     traffic::Traffic,
     transport::bridge::{self, Job, Jobs, Mailbox},
     watch::Watch,
@@ -26,13 +25,13 @@ use crate::{
 pub(crate) struct Place {
     pool: Arc<Pool>,
     route: Route,
-    /// Whether the connection ends because the pool told it to.
-    was_told: Arc<AtomicBool>,
+    /// The connection's number; 0 while it is being dialed.
+    connection: Arc<AtomicU64>,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.pool.place_freed(&self.route, self.was_told.load(Ordering::Relaxed));
+        self.pool.place_freed(&self.route, self.connection.load(Ordering::Relaxed));
     }
 }
 
@@ -47,16 +46,16 @@ pub(crate) struct Dial {
     route: Route,
     watch: Arc<Watch>,
     timeouts: Timeouts,
-    was_told: Arc<AtomicBool>,
+    connection: Arc<AtomicU64>,
 }
 
 impl Dial {
     pub(super) fn new(pool: Arc<Pool>, order: DialOrder) -> Self {
-        let was_told = Arc::new(AtomicBool::new(false));
+        let connection = Arc::new(AtomicU64::new(0));
         let place = Place {
             pool: Arc::clone(&pool),
             route: Arc::clone(&order.route),
-            was_told: Arc::clone(&was_told),
+            connection: Arc::clone(&connection),
         };
         Self {
             place: Some(place),
@@ -64,7 +63,7 @@ impl Dial {
             route: Arc::clone(&order.route),
             watch: Arc::clone(&order.watch),
             timeouts: order.timeouts,
-            was_told,
+            connection,
             order: Some(order),
         }
     }
@@ -107,7 +106,10 @@ impl Dial {
         let (number, next) = match self.order.take() {
             None => (0, Next::Close),
             Some(order) => {
-                let (number, next, effects) = self.pool.lock().opened_http1(&order, &mailbox);
+                let mut state = self.pool.lock();
+                let (number, next, effects) = state.opened_http1(&order, &mailbox);
+                self.connection.store(number, Ordering::Relaxed);
+                drop(state);
                 self.pool.carry_out(effects);
                 (number, next)
             }
@@ -125,7 +127,10 @@ impl Dial {
         let (mailbox, jobs) = bridge::mailbox(wheel, Weak::new());
         let number = self.order.take().map_or(0, |order| {
             let shared = Shared::new(mailbox.clone(), streams_max, Arc::clone(traffic));
-            let (number, effects) = self.pool.lock().opened_http2(&order, shared);
+            let mut state = self.pool.lock();
+            let (number, effects) = state.opened_http2(&order, shared);
+            self.connection.store(number, Ordering::Relaxed);
+            drop(state);
             self.pool.carry_out(effects);
             number
         });
@@ -133,13 +138,8 @@ impl Dial {
     }
 
     fn member(&self, number: u64, mailbox: Mailbox) -> Member {
-        Member {
-            pool: Arc::clone(&self.pool),
-            route: Arc::clone(&self.route),
-            number,
-            mailbox,
-            was_told: Arc::clone(&self.was_told),
-        }
+        let (pool, route) = (Arc::clone(&self.pool), Arc::clone(&self.route));
+        Member { pool, route, number, mailbox }
     }
 
     /// The dial failed; the call that caused it learns why, if it still waits.
@@ -149,12 +149,14 @@ impl Dial {
 
     fn end(&mut self, error: Error) {
         let Some(order) = self.order.take() else { return };
-        let (job, effects) = self.pool.lock().dial_failed(&order);
+        let (bereaved, effects) = self.pool.lock().dial_failed(&order);
         // The place first: whoever learns of the failure finds it free.
         self.place = None;
         self.pool.carry_out(effects);
-        if let Some(job) = job {
-            job.refuse(error);
+        match bereaved {
+            Bereaved::Job(job) => job.refuse(error),
+            Bereaved::Warming(warming) => warming.fail(error),
+            Bereaved::Nobody => {}
         }
     }
 }
@@ -173,7 +175,6 @@ pub(crate) struct Member {
     number: u64,
     /// What the pool gets while the connection is idle.
     mailbox: Mailbox,
-    was_told: Arc<AtomicBool>,
 }
 
 impl Member {
@@ -188,18 +189,18 @@ impl Member {
         self.pool.lock().remove_idle(&self.route, self.number)
     }
 
-    /// Notes that the connection ends because the pool told it to.
-    pub(crate) fn told_to_close(&self) {
-        self.was_told.store(true, Ordering::Relaxed);
-    }
-
     /// A stream has ended; the next job for the same connection, if somebody waits.
-    pub(crate) fn stream_ended(&self, streams_max: usize) -> Option<Box<Job>> {
+    pub(crate) fn stream_ended(&self, end: StreamEnd) -> Option<Box<Job>> {
         let lane = self.mailbox.wheel().number();
-        let (job, effects) =
-            self.pool.lock().stream_ended(&self.route, self.number, lane, streams_max);
+        let (job, effects) = self.pool.lock().stream_ended(&self.route, self.number, lane, end);
         self.pool.carry_out(effects);
         job
+    }
+
+    /// The server allows another number of streams from now on, or the connection is trusted again.
+    pub(crate) fn streams_changed(&self, streams_max: usize) {
+        let effects = self.pool.lock().streams_changed(&self.route, self.number, streams_max);
+        self.pool.carry_out(effects);
     }
 
     /// The shared connection takes no more jobs.

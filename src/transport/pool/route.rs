@@ -1,33 +1,39 @@
 //! The books of one route.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
-use super::state::{Effect, Effects};
+use super::{
+    queue::Queue,
+    state::{Effect, Effects},
+    warm::Warming,
+};
 use crate::{
-    limits::Limits,
+    host_options::RouteBounds,
     moment::Moment,
     traffic::Traffic,
-    transport::bridge::{Job, Mailbox, Order},
+    transport::bridge::{Mailbox, Order},
 };
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct RouteState {
+    pub(super) bounds: RouteBounds,
     pub(super) protocol: Protocol,
     /// Connections, idle ones included, and dials.
     pub(super) places: usize,
     pub(super) dials: usize,
+    /// Connections that were told to close and still hold their places.
+    pub(super) closing: Vec<u64>,
     /// Idle HTTP/1 connections, the newest last.
     pub(super) idle: Vec<Idle>,
     /// HTTP/2 connections.
     pub(super) shared: Vec<Shared>,
-    /// Jobs in the order in which they came.
-    pub(super) waiters: VecDeque<Waiter>,
+    pub(super) queue: Queue,
+    pub(super) warming: Vec<Warming>,
 }
 
 /// What the route was found to speak.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocol {
-    #[default]
     Unknown,
     /// The dial that should have told failed; until one succeeds nobody waits for another's.
     Unlearnable,
@@ -50,30 +56,67 @@ pub(super) struct Shared {
     pub(super) streams_max: usize,
     /// Since when it has no streams; `None` while it has some or has not had any.
     pub(super) since: Option<Moment>,
+    /// Whether it refused a stream and has carried none to its end since.
+    pub(super) is_unwilling: bool,
     traffic: Arc<Traffic>,
 }
 
 impl Shared {
     /// Its number is given when it is entered into the books.
     pub(super) fn new(mailbox: Mailbox, streams_max: usize, traffic: Arc<Traffic>) -> Self {
-        let streams_max = streams_max.max(1);
-        Self { connection: 0, mailbox, streams: 0, streams_max, since: None, traffic }
+        Self {
+            connection: 0,
+            mailbox,
+            streams: 0,
+            streams_max,
+            since: None,
+            is_unwilling: false,
+            traffic,
+        }
     }
 
-    fn has_stream(&self) -> bool {
-        self.streams < self.streams_max && !self.traffic.is_suspect()
+    fn free_streams(&self) -> usize {
+        if self.traffic.is_suspect() { 0 } else { self.streams_max.saturating_sub(self.streams) }
     }
 }
 
-#[derive(Debug)]
-pub(super) struct Waiter {
-    pub(super) ticket: u64,
-    pub(super) job: Box<Job>,
-    /// Whether a dial was started because of it.
-    pub(super) dialing: bool,
+/// How a stream ended, as far as its connection is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StreamEnd {
+    /// The server answered.
+    Fine,
+    /// The server did not want it.
+    Refused,
+    /// Neither: it was cancelled or failed.
+    Other,
 }
 
 impl RouteState {
+    pub(super) fn new(bounds: RouteBounds, protocol: Protocol) -> Self {
+        Self {
+            bounds,
+            protocol,
+            places: 0,
+            dials: 0,
+            closing: Vec::new(),
+            idle: Vec::new(),
+            shared: Vec::new(),
+            queue: Queue::default(),
+            warming: Vec::new(),
+        }
+    }
+
+    /// The connection that carries a job now, if there is one, and since when nothing was sent on
+    /// it; takes it.
+    pub(super) fn lease(&mut self, order: &Order) -> Option<(Mailbox, Moment)> {
+        if !order.fresh
+            && let Some(idle) = self.take_idle(order)
+        {
+            return Some((idle.mailbox, idle.since));
+        }
+        Some((self.free_stream(order)?, Moment::NEVER))
+    }
+
     /// Takes the idle connection that serves an order best: the newest on a lane with nothing else
     /// to do, so that its caller can drive it, else the newest.
     pub(super) fn take_idle(&mut self, order: &Order) -> Option<Idle> {
@@ -83,70 +126,100 @@ impl RouteState {
         Some(self.idle.remove(at))
     }
 
-    /// The first in the row whose caller still waits.
-    pub(super) fn next_waiter(&mut self, lane: usize) -> Option<Box<Job>> {
-        self.take_waiter(|job| job.order.avoid != Some(lane))
+    /// Whether a connection could carry this job now.
+    pub(super) fn can_lease(&self, order: &Order) -> bool {
+        let may = |idle: &Idle| order.avoid != Some(idle.mailbox.wheel().number());
+        (!order.fresh && self.idle.iter().any(may)) || self.stream_for(order).is_some()
     }
 
-    fn take_waiter(&mut self, suits: impl Fn(&Job) -> bool) -> Option<Box<Job>> {
-        self.waiters.retain(|waiter| !waiter.job.is_abandoned());
-        let at = self.waiters.iter().position(|waiter| suits(&waiter.job))?;
-        self.waiters.remove(at).map(|waiter| waiter.job)
-    }
-
-    /// The first in the row whose caller still waits and does not insist on a new connection.
-    pub(super) fn next_waiter_for_a_used_connection(&mut self, lane: usize) -> Option<Box<Job>> {
-        self.take_waiter(|job| !job.order.fresh && job.order.avoid != Some(lane))
-    }
-
-    /// Whether it is the turn of a job that only a new connection can serve, and none is dialed.
-    pub(super) fn first_needs_a_new_connection(&self) -> bool {
-        self.waiters.front().is_some_and(|waiter| waiter.job.order.fresh && !waiter.dialing)
-    }
-
-    /// How many dials should be under way for those who wait.
-    pub(super) fn dials_wanted(&self, learns: bool) -> usize {
-        let waiting = self.waiters.len();
-        match self.protocol {
-            Protocol::Http1 | Protocol::Unlearnable => waiting,
-            // One new connection serves them all.
-            Protocol::Http2 => waiting.min(1),
-            Protocol::Unknown => {
-                let secure = self.waiters.front().is_some_and(|w| w.job.order.route.origin.secure);
-                if secure && learns { waiting.min(1) } else { waiting }
-            }
-        }
-    }
-
-    pub(super) fn places_max(&self, limits: &Limits) -> usize {
-        match self.protocol {
-            Protocol::Http2 => limits.http2_connections_per_route,
-            _ => limits.places_per_route,
-        }
-    }
-
-    pub(super) fn undialed(&self) -> usize {
-        self.waiters.iter().filter(|waiter| !waiter.dialing).count()
-    }
-
-    /// Takes a stream of the least busy connection that has one.
-    pub(super) fn free_stream(&mut self, avoid: Option<usize>) -> Option<Mailbox> {
-        let may = |shared: &Shared| avoid != Some(shared.mailbox.wheel().number());
-        let free = self.shared.iter_mut().filter(|shared| shared.has_stream() && may(shared));
-        let shared = free.min_by_key(|shared| shared.streams)?;
+    /// Takes a stream of the connection that is best for a job.
+    fn free_stream(&mut self, order: &Order) -> Option<Mailbox> {
+        let at = self.stream_for(order)?;
+        let shared = &mut self.shared[at];
         shared.streams += 1;
         shared.since = None;
         Some(shared.mailbox.clone())
     }
 
-    pub(super) fn stream_for_waiter(&mut self) -> Option<Mailbox> {
-        let avoid = self.waiters.front()?.job.order.avoid;
-        self.free_stream(avoid)
+    /// The least busy connection that has a stream for a job.
+    fn stream_for(&self, order: &Order) -> Option<usize> {
+        // A job that has to begin anew goes elsewhere, while there is an elsewhere.
+        let only_willing = order.fresh && (self.has_room() || self.dials > 0);
+        let may = |shared: &Shared| {
+            shared.free_streams() > 0
+                && order.avoid != Some(shared.mailbox.wheel().number())
+                && !(only_willing && shared.is_unwilling)
+        };
+        let free = (0..self.shared.len()).filter(|at| may(&self.shared[*at]));
+        free.min_by_key(|at| (self.shared[*at].is_unwilling, self.shared[*at].streams))
+    }
+
+    /// Whether any connection could carry one more job.
+    pub(super) fn has_lease(&self) -> bool {
+        !self.idle.is_empty() || self.shared.iter().any(|shared| shared.free_streams() > 0)
+    }
+
+    /// How many jobs could begin without waiting for another's end.
+    pub(super) fn spare(&self) -> usize {
+        let streams = self.shared.iter().map(Shared::free_streams).sum::<usize>();
+        self.idle.len() + streams + self.places_max().saturating_sub(self.places)
+    }
+
+    /// Whether the bounds allow one job at a time.
+    pub(super) fn is_single(&self) -> bool {
+        let streams = self.shared.iter().map(|shared| shared.streams_max).sum::<usize>();
+        self.places_max() == 1 && streams <= 1
+    }
+
+    /// Whether one more job needs no connection that nobody uses.
+    pub(super) fn shares_a_busy_connection(&self) -> bool {
+        self.shared.iter().any(|shared| shared.streams > 0 && shared.free_streams() > 0)
+    }
+
+    /// Whether it is the turn of a job that only a new connection can serve, and none is dialed.
+    pub(super) fn first_needs_a_new_connection(&self) -> bool {
+        self.queue.iter().next().is_some_and(|waiter| waiter.job.order.fresh && !waiter.dialing)
+    }
+
+    /// How many dials should be under way for those who wait.
+    pub(super) fn dials_wanted(&self, learns: bool) -> usize {
+        let warming = self.warming.iter().map(|warming| warming.missing(self)).max().unwrap_or(0);
+        let wanted = self.queue.len().max(warming + self.dials);
+        match self.protocol {
+            Protocol::Http1 | Protocol::Unlearnable => wanted,
+            // One new connection serves many.
+            Protocol::Http2 => wanted.div_ceil(self.streams_expected()),
+            Protocol::Unknown if learns => wanted.min(1),
+            Protocol::Unknown => wanted,
+        }
+    }
+
+    /// What one more HTTP/2 connection will carry, by what the others do.
+    fn streams_expected(&self) -> usize {
+        self.shared.iter().map(|shared| shared.streams_max).max().unwrap_or(usize::MAX).max(1)
+    }
+
+    pub(super) const fn places_max(&self) -> usize {
+        match self.protocol {
+            Protocol::Http2 => self.bounds.http2_connections,
+            _ => self.bounds.places,
+        }
+    }
+
+    /// Whether the route's own bound allows one more connection.
+    pub(super) const fn has_room(&self) -> bool {
+        self.places < self.places_max()
+    }
+
+    /// How many jobs wait that no connection of the present can serve.
+    pub(super) fn undialed_fresh(&self) -> usize {
+        let wait = self.queue.iter().filter(|waiter| !waiter.dialing);
+        wait.filter(|waiter| waiter.job.order.fresh || waiter.job.order.avoid.is_some()).count()
     }
 
     pub(super) fn has_stream(&self, connection: u64) -> bool {
         let shared = self.shared.iter().find(|shared| shared.connection == connection);
-        shared.is_some_and(Shared::has_stream)
+        shared.is_some_and(|shared| shared.free_streams() > 0)
     }
 
     pub(super) fn stream_started(&mut self, connection: u64) {
@@ -156,15 +229,19 @@ impl RouteState {
         }
     }
 
-    pub(super) fn stream_ended(&mut self, connection: u64, max: Option<usize>) {
+    pub(super) fn stream_ended(&mut self, connection: u64, end: StreamEnd) {
         if let Some(shared) = self.shared_mut(connection) {
             shared.streams -= 1;
-            shared.streams_max = max.unwrap_or(shared.streams_max).max(1);
             shared.since = (shared.streams == 0).then(Moment::now);
+            shared.is_unwilling = match end {
+                StreamEnd::Fine => false,
+                StreamEnd::Refused => true,
+                StreamEnd::Other => shared.is_unwilling,
+            };
         }
     }
 
-    fn shared_mut(&mut self, connection: u64) -> Option<&mut Shared> {
+    pub(super) fn shared_mut(&mut self, connection: u64) -> Option<&mut Shared> {
         self.shared.iter_mut().find(|shared| shared.connection == connection)
     }
 
@@ -181,31 +258,51 @@ impl RouteState {
     /// Has the longest idle connection closed; how many that were.
     pub(super) fn evict_oldest(&mut self, effects: &mut Effects) -> usize {
         let Some(oldest) = self.oldest_idle() else { return 0 };
-        let mailbox = if self.idle.first().is_some_and(|idle| idle.since == oldest) {
-            self.idle.remove(0).mailbox
+        let (connection, mailbox) = if self.idle.first().is_some_and(|idle| idle.since == oldest) {
+            let Idle { connection, mailbox, .. } = self.idle.remove(0);
+            (connection, mailbox)
         } else if let Some(at) = self.shared.iter().position(|s| s.since == Some(oldest)) {
-            self.shared.remove(at).mailbox
+            let Shared { connection, mailbox, .. } = self.shared.remove(at);
+            (connection, mailbox)
         } else {
             return 0;
         };
+        self.closing.push(connection);
         effects.push(Effect::Close(mailbox));
         1
     }
 
-    pub(super) fn drain_idle(&mut self) -> Vec<Mailbox> {
-        let unused = self.shared.extract_if(.., |shared| shared.since.is_some());
-        let unused = unused.map(|shared| shared.mailbox).collect::<Vec<_>>();
-        unused.into_iter().chain(self.idle.drain(..).map(|idle| idle.mailbox)).collect()
+    /// Has the least busy shared connection take no more jobs and close; how many that were.
+    pub(super) fn retire_shared(&mut self, effects: &mut Effects) -> usize {
+        let least = (0..self.shared.len()).min_by_key(|at| self.shared[*at].streams);
+        let Some(least) = least else { return 0 };
+        let Shared { connection, mailbox, .. } = self.shared.swap_remove(least);
+        self.closing.push(connection);
+        effects.push(Effect::Close(mailbox));
+        1
     }
 
-    pub(super) fn place_freed(&mut self) {
+    /// Takes all idle connections off the books.
+    pub(super) fn drain_idle(&mut self) -> Vec<Mailbox> {
+        let unused = self.shared.extract_if(.., |shared| shared.since.is_some());
+        let unused = unused.map(|shared| (shared.connection, shared.mailbox)).collect::<Vec<_>>();
+        let idle = self.idle.drain(..).map(|idle| (idle.connection, idle.mailbox));
+        let (numbers, mailboxes): (Vec<_>, Vec<_>) = unused.into_iter().chain(idle).unzip();
+        self.closing.extend(numbers);
+        mailboxes
+    }
+
+    /// A connection or a dial has ended; whether the connection had been told to.
+    pub(super) fn place_freed(&mut self, connection: u64) -> bool {
         self.places -= 1;
         if self.is_empty() && self.protocol == Protocol::Unlearnable {
             self.protocol = Protocol::Unknown;
         }
+        let told = self.closing.iter().position(|told| *told == connection);
+        told.map(|at| self.closing.swap_remove(at)).is_some()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.places == 0 && self.waiters.is_empty()
+        self.places == 0 && self.queue.is_empty() && self.warming.is_empty()
     }
 }

@@ -2,17 +2,26 @@
 //!
 //! Nothing here waits, locks or does I/O. Each method changes the books and returns what has to
 //! be done about it, which `Pool` does after letting go of the lock.
+//!
+//! Invariant: outside of these methods no job waits that a free connection could carry, but for
+//! those of the background that leave it to others (`priority.rs`). So whoever comes may take what
+//! is free without overtaking anybody. What restores it is `settle.rs`.
 
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    route::{Idle, Protocol, RouteState, Shared, Waiter},
+    queue::Waiter,
+    route::{Idle, Protocol, RouteState, Shared, StreamEnd},
     stats::Stats,
+    warm::{WarmAnswer, Warmed},
 };
 use crate::{
+    error::Error,
+    host_options::ConnectionOptions,
     limits::Limits,
     moment::Moment,
     origin::Route,
+    priority::Priority,
     transport::bridge::{Job, Mailbox},
     watch::Watch,
 };
@@ -22,7 +31,7 @@ use crate::{
 pub(super) enum Placement {
     /// Hand it to this connection, on which nothing was sent since then.
     Run(Mailbox, Box<Job>, Moment),
-    /// It waits; do these.
+    /// It waits, or one of these is about it.
     Queued(Effects),
     /// The pool is closed.
     Refused(Box<Job>),
@@ -35,8 +44,10 @@ pub(super) enum Effect {
     Dial(DialOrder),
     /// Tell this connection to close; that frees a place.
     Close(Mailbox),
-    /// Hand a job to a shared connection.
-    Run(Mailbox, Box<Job>),
+    /// Hand a job that waited to a connection; its ticket is for the case that it has ended.
+    Run(Mailbox, Box<Job>, u64),
+    /// Answer a warm-up.
+    Warmed(WarmAnswer, Result<Warmed, Error>),
 }
 
 /// What a connection does that has become free.
@@ -50,10 +61,11 @@ pub(crate) enum Next {
 
 pub(super) type Effects = Vec<Effect>;
 
-/// What a dial must know of the job that caused it.
+/// What a dial must know of what caused it.
 #[derive(Debug)]
 pub(super) struct DialOrder {
     pub(super) route: Route,
+    /// Of a job or of a warm-up.
     pub(super) ticket: u64,
     pub(super) watch: Arc<Watch>,
     pub(super) timeouts: crate::limits::Timeouts,
@@ -61,16 +73,32 @@ pub(super) struct DialOrder {
     pub(super) avoid: Option<usize>,
 }
 
+/// What a dial leaves behind that has failed.
+#[derive(Debug)]
+pub(super) enum Bereaved {
+    Job(Box<Job>),
+    Warming(super::warm::Warming),
+    Nobody,
+}
+
 #[derive(Debug)]
 pub(super) struct State {
-    routes: HashMap<Route, RouteState>,
-    limits: Limits,
+    pub(super) routes: HashMap<Route, RouteState>,
+    pub(super) limits: Limits,
+    options: ConnectionOptions,
     /// Whether a secure route may turn out to speak HTTP/2, so that it is worth waiting to learn.
-    learns: bool,
-    places: usize,
-    /// Idle connections told to close that still hold their places.
-    closing: usize,
-    closed: bool,
+    pub(super) learns: bool,
+    pub(super) places: usize,
+    pub(super) dials: usize,
+    /// Connections told to close that still hold their places.
+    pub(super) closing: usize,
+    /// Whether a route wants what the bounds of the client do not give it at present.
+    pub(super) is_short: bool,
+    /// How many jobs of the background wait.
+    pub(super) background: usize,
+    /// Interactive jobs that have begun since one of the background was last treated like them.
+    pub(super) passed_over: u32,
+    pub(super) closed: bool,
     next_ticket: u64,
     next_connection: u64,
     opened: u64,
@@ -78,13 +106,18 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(limits: Limits, learns: bool) -> Self {
+    pub(super) fn new(limits: Limits, options: ConnectionOptions, learns: bool) -> Self {
         Self {
             routes: HashMap::new(),
             limits,
+            options,
             learns,
             places: 0,
+            dials: 0,
             closing: 0,
+            is_short: false,
+            background: 0,
+            passed_over: 0,
             closed: false,
             next_ticket: 0,
             next_connection: 0,
@@ -98,63 +131,90 @@ impl State {
         if self.closed {
             return Placement::Refused(job);
         }
-        let route = Arc::clone(&job.order.route);
-        let state = self.routes.entry(Arc::clone(&route)).or_default();
-        if !job.order.fresh
-            && let Some(idle) = state.take_idle(&job.order)
+        let priority = job.order.priority;
+        let may_begin = match priority {
+            Priority::Interactive => !self.is_backgrounds_turn(),
+            Priority::Background => self.may_begin_background(&job.order.route, 0),
+        };
+        let state = self.route_mut(&job.order.route);
+        if may_begin
+            && !state.queue.is_before(priority)
+            && let Some((mailbox, idle_since)) = state.lease(&job.order)
         {
-            return Placement::Run(idle.mailbox, job, idle.since);
+            self.has_begun(priority);
+            return Placement::Run(mailbox, job, idle_since);
         }
-        if let Some(shared) = state.free_stream(job.order.avoid) {
-            return Placement::Run(shared, job, Moment::NEVER);
-        }
-        state.waiters.push_back(Waiter { ticket, job, dialing: false });
         let mut effects = Vec::new();
-        self.dial_for(&route, &mut effects);
+        let route = Arc::clone(&job.order.route);
+        self.enter_queue(&route, Waiter::new(ticket, job));
+        self.let_background_before(&mut effects);
+        self.settle(&route, &mut effects);
         Placement::Queued(effects)
     }
 
     /// Numbers a job; called once for each exchange that is asked for.
     pub(super) fn next_ticket(&mut self, attempt: u32) -> u64 {
-        self.next_ticket += 1;
         self.calls += u64::from(attempt == 1);
+        self.new_ticket()
+    }
+
+    pub(super) const fn new_ticket(&mut self) -> u64 {
+        self.next_ticket += 1;
         self.next_ticket
+    }
+
+    /// The books of a route, opened if there are none.
+    pub(super) fn route_mut(&mut self, route: &Route) -> &mut RouteState {
+        let Self { routes, options, limits, .. } = self;
+        routes.entry(Arc::clone(route)).or_insert_with(|| {
+            let protocol = match options.knows_http2(&route.origin) {
+                true => Protocol::Http2,
+                false if route.origin.secure => Protocol::Unknown,
+                false => Protocol::Http1,
+            };
+            RouteState::new(options.bounds(&route.origin, limits), protocol)
+        })
     }
 
     /// Takes a job out of the queue whose caller has gone.
     pub(super) fn abandon(&mut self, route: &Route, ticket: u64) -> Option<Box<Job>> {
-        let waiters = &mut self.routes.get_mut(route)?.waiters;
-        let at = waiters.iter().position(|waiter| waiter.ticket == ticket)?;
-        waiters.remove(at).map(|waiter| waiter.job)
+        let waiter = self.routes.get_mut(route)?.queue.leave(ticket)?;
+        self.background -= usize::from(waiter.is_background);
+        Some(waiter.job)
     }
 
     /// Whether anybody waits for a connection to a route.
     pub(super) fn is_awaited(&self, route: &Route) -> bool {
-        self.routes.get(route).is_some_and(|state| !state.waiters.is_empty())
+        let waits = |state: &RouteState| !state.queue.is_empty() || !state.warming.is_empty();
+        self.routes.get(route).is_some_and(waits)
     }
 
     /// The next job of an HTTP/1 connection that is free; without one it becomes idle.
     pub(super) fn next_job(&mut self, route: &Route, idle: Idle, is_new: bool) -> (Next, Effects) {
-        let state = self.routes.entry(Arc::clone(route)).or_default();
         let mut effects = Vec::new();
-        let places_max = state.places_max(&self.limits);
-        let lane = idle.mailbox.wheel().number();
-        let job = if is_new {
-            state.next_waiter(lane)
-        } else if state.places >= places_max && state.first_needs_a_new_connection() {
+        if self.closed {
             return (Next::Close, effects);
-        } else {
-            state.next_waiter_for_a_used_connection(lane)
-        };
-        match job {
-            Some(job) => (Next::Job(job), effects),
-            None if self.closed => (Next::Close, effects),
-            None => {
-                state.idle.push(idle);
-                self.dial_if_full(&mut effects);
-                (Next::Idle, effects)
-            }
         }
+        self.let_background_before(&mut effects);
+        let gives_way = !is_new && self.gives_way(route);
+        let lane = idle.mailbox.wheel().number();
+        let may_begin_background = self.background > 0 && self.may_begin_background(route, 1);
+        let state = self.route_mut(route);
+        if gives_way || (!is_new && !state.has_room() && state.first_needs_a_new_connection()) {
+            state.closing.push(idle.connection);
+            self.closing += 1;
+            return (Next::Close, effects);
+        }
+        let waiter = state.queue.take(may_begin_background, |order| {
+            (is_new || !order.fresh) && order.avoid != Some(lane)
+        });
+        if let Some(waiter) = waiter {
+            self.left_queue(&waiter);
+            return (Next::Job(waiter.job), effects);
+        }
+        state.idle.push(idle);
+        self.settle_if_short(&mut effects);
+        (Next::Idle, effects)
     }
 
     /// Takes an idle connection off the books; false if it has been given a job meanwhile.
@@ -172,57 +232,64 @@ impl State {
         dial: &DialOrder,
         mailbox: &Mailbox,
     ) -> (u64, Next, Effects) {
-        self.dial_ended(dial).protocol = Protocol::Http1;
-        self.opened += 1;
-        self.next_connection += 1;
-        let connection = self.next_connection;
+        let connection = self.has_opened();
+        let state = self.dial_ended(dial);
+        state.protocol = Protocol::Http1;
+        Self::warm_dial_ended(state, dial.ticket);
         let idle = Idle { connection, mailbox: mailbox.clone(), since: Moment::now() };
         let (next, mut effects) = self.next_job(&dial.route, idle, true);
-        self.dial_for(&dial.route, &mut effects);
+        self.settle(&dial.route, &mut effects);
+        self.settle_if_short(&mut effects);
         (connection, next, effects)
     }
 
     /// A dial has given an HTTP/2 connection; its number.
     pub(super) fn opened_http2(&mut self, dial: &DialOrder, mut shared: Shared) -> (u64, Effects) {
-        self.opened += 1;
-        self.next_connection += 1;
-        let connection = self.next_connection;
+        let connection = self.has_opened();
         let state = self.dial_ended(dial);
         state.protocol = Protocol::Http2;
+        Self::warm_dial_ended(state, dial.ticket);
         shared.connection = connection;
+        // Idle unless somebody waits.
+        shared.since = Some(Moment::now());
         state.shared.push(shared);
         let mut effects = Vec::new();
-        while let Some(mailbox) = state.stream_for_waiter() {
-            let number = mailbox.wheel().number();
-            match state.next_waiter(number) {
-                Some(job) => effects.push(Effect::Run(mailbox, job)),
-                None => {
-                    state.stream_ended(connection, None);
-                    break;
-                }
-            }
-        }
-        self.dial_for(&dial.route, &mut effects);
+        self.settle(&dial.route, &mut effects);
+        self.settle_if_short(&mut effects);
         (connection, effects)
     }
 
-    /// A dial has failed; the job that caused it, if it still waits.
-    pub(super) fn dial_failed(&mut self, dial: &DialOrder) -> (Option<Box<Job>>, Effects) {
+    const fn has_opened(&mut self) -> u64 {
+        self.opened += 1;
+        self.next_connection += 1;
+        self.next_connection
+    }
+
+    /// A dial has failed; who waited for it, if anybody still does.
+    pub(super) fn dial_failed(&mut self, dial: &DialOrder) -> (Bereaved, Effects) {
         let state = self.dial_ended(dial);
         if state.protocol == Protocol::Unknown {
             // Nothing was learnt; whoever waits now tries on its own.
             state.protocol = Protocol::Unlearnable;
         }
-        let job = self.abandon(&dial.route, dial.ticket);
+        let bereaved = match self.abandon(&dial.route, dial.ticket) {
+            Some(job) => Bereaved::Job(job),
+            None => {
+                let warming = self.stop_warming(&dial.route, dial.ticket);
+                warming.map_or(Bereaved::Nobody, Bereaved::Warming)
+            }
+        };
         let mut effects = Vec::new();
-        self.dial_for(&dial.route, &mut effects);
-        (job, effects)
+        self.settle(&dial.route, &mut effects);
+        self.settle_if_short(&mut effects);
+        (bereaved, effects)
     }
 
     fn dial_ended(&mut self, dial: &DialOrder) -> &mut RouteState {
-        let state = self.routes.entry(Arc::clone(&dial.route)).or_default();
+        self.dials -= 1;
+        let state = self.route_mut(&dial.route);
         state.dials -= 1;
-        if let Some(waiter) = state.waiters.iter_mut().find(|w| w.ticket == dial.ticket) {
+        if let Some(waiter) = state.queue.get_mut(dial.ticket) {
             waiter.dialing = false;
             waiter.job.order.watch.enter(crate::phase::Phase::Queue);
         }
@@ -235,18 +302,42 @@ impl State {
         route: &Route,
         connection: u64,
         lane: usize,
-        streams_max: usize,
+        end: StreamEnd,
     ) -> (Option<Box<Job>>, Effects) {
         let mut effects = Vec::new();
         let Some(state) = self.routes.get_mut(route) else { return (None, effects) };
-        state.stream_ended(connection, Some(streams_max));
-        let job = if state.has_stream(connection) { state.next_waiter(lane) } else { None };
-        if job.is_some() {
+        state.stream_ended(connection, end);
+        self.let_background_before(&mut effects);
+        let may_begin_background = self.background > 0 && self.may_begin_background(route, 0);
+        let state = self.route_mut(route);
+        let may_go_on = end != StreamEnd::Refused && state.has_stream(connection);
+        let waiter = may_go_on
+            .then(|| state.queue.take(may_begin_background, |order| order.avoid != Some(lane)))
+            .flatten();
+        if let Some(waiter) = &waiter {
             state.stream_started(connection);
-        } else {
-            self.dial_if_full(&mut effects);
+            self.left_queue(waiter);
         }
-        (job, effects)
+        // Its limit may have risen meanwhile, or others may be willing.
+        self.settle(route, &mut effects);
+        self.settle_if_short(&mut effects);
+        (waiter.map(|waiter| waiter.job), effects)
+    }
+
+    /// An HTTP/2 server allows another number of streams from now on, or is trusted again.
+    pub(super) fn streams_changed(
+        &mut self,
+        route: &Route,
+        connection: u64,
+        streams_max: usize,
+    ) -> Effects {
+        let mut effects = Vec::new();
+        let Some(state) = self.routes.get_mut(route) else { return effects };
+        if let Some(shared) = state.shared_mut(connection) {
+            shared.streams_max = streams_max;
+        }
+        self.settle(route, &mut effects);
+        effects
     }
 
     /// An HTTP/2 connection takes no more calls.
@@ -254,9 +345,16 @@ impl State {
         let mut effects = Vec::new();
         if let Some(state) = self.routes.get_mut(route) {
             state.shared.retain(|shared| shared.connection != connection);
-            self.dial_for(route, &mut effects);
+            self.settle(route, &mut effects);
         }
         effects
+    }
+
+    /// A connection has not taken a job, so it has ended.
+    pub(super) fn remove_ended(&mut self, route: &Route, mailbox: &Mailbox) {
+        if let Some(state) = self.routes.get_mut(route) {
+            state.shared.retain(|shared| !shared.mailbox.is_same(mailbox));
+        }
     }
 
     /// Takes an HTTP/2 connection off the books if it has been idle for `limit`.
@@ -276,19 +374,15 @@ impl State {
     }
 
     /// A place is free: its socket is closed, or its dial has ended without one.
-    pub(super) fn place_freed(&mut self, route: &Route, was_told: bool) -> Effects {
+    pub(super) fn place_freed(&mut self, route: &Route, connection: u64) -> Effects {
         let mut effects = Vec::new();
-        let was_full = self.places >= self.limits.places_total;
         self.places -= 1;
-        self.closing = self.closing.saturating_sub(usize::from(was_told));
         if let Some(state) = self.routes.get_mut(route) {
-            state.place_freed();
+            self.closing -= usize::from(state.place_freed(connection));
         }
-        if was_full {
-            self.dial_for_any(&mut effects);
-        } else {
-            self.dial_for(route, &mut effects);
-        }
+        // Those who wait for longer first, if the bounds of the client were in their way.
+        self.settle_if_short(&mut effects);
+        self.settle(route, &mut effects);
         self.forget_empty(route);
         effects
     }
@@ -301,16 +395,21 @@ impl State {
     }
 
     /// Refuses jobs from now on; those who wait get nothing.
-    pub(super) fn close(&mut self) -> Vec<Waiter> {
+    pub(super) fn close(&mut self) -> (Vec<Waiter>, Vec<super::warm::Warming>) {
         self.closed = true;
-        self.routes.values_mut().flat_map(|state| state.waiters.drain(..)).collect()
+        self.background = 0;
+        let (mut waiters, mut warming) = (Vec::new(), Vec::new());
+        for state in self.routes.values_mut() {
+            waiters.extend(state.queue.drain());
+            warming.append(&mut state.warming);
+        }
+        (waiters, warming)
     }
 
     pub(super) fn stats(&self) -> Stats {
         let routes = self.routes.values();
         let sum = |count: fn(&RouteState) -> usize| routes.clone().map(count).sum::<usize>();
-        let dialing = sum(|state| state.dials);
-        let open = self.places - dialing;
+        let open = self.places - self.dials;
         let idle = sum(RouteState::idle_connections);
         Stats {
             connections_opened: self.opened,
@@ -318,77 +417,8 @@ impl State {
             open,
             idle,
             active: open.saturating_sub(idle),
-            queued: sum(|state| state.waiters.len()),
-            dialing,
-        }
-    }
-
-    /// A connection has become idle: while all places are taken, another route may want its place.
-    fn dial_if_full(&mut self, effects: &mut Effects) {
-        if self.places >= self.limits.places_total {
-            self.dial_for_any(effects);
-        }
-    }
-
-    /// Starts the dials that the waiters of any route want, the longest waiting first.
-    fn dial_for_any(&mut self, effects: &mut Effects) {
-        let mut waiting = self
-            .routes
-            .iter()
-            .filter_map(|(route, state)| Some((state.waiters.front()?.ticket, Arc::clone(route))))
-            .collect::<Vec<_>>();
-        waiting.sort_unstable_by_key(|(ticket, _)| *ticket);
-        for (_, route) in waiting {
-            self.dial_for(&route, effects);
-        }
-    }
-
-    /// Starts the dials that the waiters of a route want.
-    fn dial_for(&mut self, route: &Route, effects: &mut Effects) {
-        while !self.closed {
-            let Some(state) = self.routes.get_mut(route) else { return };
-            if state.dials >= state.dials_wanted(self.learns) {
-                return;
-            }
-            if state.places >= state.places_max(&self.limits) {
-                // Only a job that wants a fresh connection waits beside idle ones.
-                self.closing += state.evict_oldest(effects);
-                return;
-            }
-            if self.places >= self.limits.places_total {
-                self.evict_anywhere(effects);
-                return;
-            }
-            let Some(waiter) = state.waiters.iter_mut().find(|waiter| !waiter.dialing) else {
-                return;
-            };
-            waiter.dialing = true;
-            effects.push(Effect::Dial(DialOrder {
-                route: Arc::clone(route),
-                ticket: waiter.ticket,
-                watch: Arc::clone(&waiter.job.order.watch),
-                timeouts: waiter.job.order.timeouts,
-                avoid: waiter.job.order.avoid,
-            }));
-            state.dials += 1;
-            state.places += 1;
-            self.places += 1;
-        }
-    }
-
-    /// Has the connection closed that is idle for the longest time, unless enough are closing.
-    fn evict_anywhere(&mut self, effects: &mut Effects) {
-        let waiting = self.routes.values().map(RouteState::undialed).sum::<usize>();
-        if self.closing >= waiting {
-            return;
-        }
-        let oldest = self
-            .routes
-            .values_mut()
-            .filter(|state| state.oldest_idle().is_some())
-            .min_by_key(|state| state.oldest_idle());
-        if let Some(state) = oldest {
-            self.closing += state.evict_oldest(effects);
+            queued: sum(|state| state.queue.len()),
+            dialing: self.dials,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 
+use super::h2_errors::{is_flood, is_unprocessed};
 use crate::{
     error::{Error, ErrorKind, Source},
     phase::Phase,
@@ -15,6 +16,8 @@ pub(super) struct Circumstances {
     pub(super) wrote: bool,
     /// Whether a write failed, after which the connection was only read.
     pub(super) write_failed: bool,
+    /// Whether it was cut off because of a flood of frames.
+    pub(super) was_flooded: bool,
 }
 
 /// Says what hyper's error means for the call.
@@ -28,7 +31,11 @@ pub(super) fn error(error: hyper::Error, seen: &Circumstances) -> Error {
 
 /// Whether the server can have acted upon the request.
 pub(super) fn sent(error: &hyper::Error, seen: &Circumstances) -> Sent {
-    if error.is_canceled() || !seen.wrote || refused(error) { Sent::Nothing } else { Sent::Perhaps }
+    if error.is_canceled() || !seen.wrote || is_unprocessed(error) {
+        Sent::Nothing
+    } else {
+        Sent::Perhaps
+    }
 }
 
 fn describe(error: &hyper::Error, seen: &Circumstances) -> (ErrorKind, &'static str) {
@@ -46,6 +53,12 @@ fn describe(error: &hyper::Error, seen: &Circumstances) -> (ErrorKind, &'static 
                 }
             },
         )
+    } else if seen.was_flooded || is_flood(error) {
+        let message = "the server floods the connection with frames that carry nothing, so it was \
+                       cut off";
+        (ErrorKind::Limit, message)
+    } else if error.is_timeout() {
+        (ErrorKind::Protocol, "the connection is dead: the server answered no ping in time")
     } else if error.is_parse() && !in_body {
         (ErrorKind::Protocol, "the reply is not HTTP, or breaks its rules")
     } else if find::<std::io::Error>(error).is_some_and(is_tls_failure) {
@@ -82,7 +95,7 @@ fn own_error(error: &hyper::Error) -> Option<Error> {
     Some(Error::new(own.kind(), own.to_string()))
 }
 
-fn find<T: StdError + 'static>(error: &hyper::Error) -> Option<&T> {
+pub(super) fn find<T: StdError + 'static>(error: &hyper::Error) -> Option<&T> {
     let mut next = error.source();
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref() {
@@ -96,19 +109,4 @@ fn find<T: StdError + 'static>(error: &hyper::Error) -> Option<&T> {
         next = error.source();
     }
     None
-}
-
-/// Whether the server said that it did not begin to work on the request (RFC 9113 §8.7).
-#[cfg(feature = "http2")]
-fn refused(error: &hyper::Error) -> bool {
-    find::<h2::Error>(error).is_some_and(|error| {
-        let refused = error.reason() == Some(h2::Reason::REFUSED_STREAM);
-        let gone = error.reason() == Some(h2::Reason::NO_ERROR) && error.is_go_away();
-        error.is_remote() && (refused || gone)
-    })
-}
-
-#[cfg(not(feature = "http2"))]
-const fn refused(_: &hyper::Error) -> bool {
-    false
 }

@@ -12,6 +12,7 @@ use hyper::body::{Body, Incoming};
 
 use super::{
     classify::{self, Circumstances},
+    h2_errors::is_refused,
     receive::{self, Gauge},
 };
 use crate::{
@@ -21,6 +22,7 @@ use crate::{
         bridge::{Answer, AnswerBody, Answerer, Failure, Outcome, Sent, Want},
         connection::Facts,
         pipe,
+        pool::StreamEnd,
     },
     watch::Watch,
     wheel::Lull,
@@ -50,6 +52,8 @@ pub(super) struct Parting {
     leaves_it_whole: bool,
     /// Whether a part of the request may still lie in the socket's buffer.
     is_half_sent: bool,
+    /// Whether the server did not want the stream.
+    is_refused: bool,
 }
 
 enum End {
@@ -61,7 +65,7 @@ enum End {
 
 impl Parting {
     const fn new(end: End, leaves_it_whole: bool) -> Self {
-        Self { end, leaves_it_whole, is_half_sent: false }
+        Self { end, leaves_it_whole, is_half_sent: false, is_refused: false }
     }
 
     pub(super) const fn nobody() -> Self {
@@ -86,6 +90,17 @@ impl Parting {
 
     pub(super) const fn leaves_it_whole(&self) -> bool {
         self.leaves_it_whole
+    }
+
+    #[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "only HTTP/2 has streams"))]
+    pub(super) const fn stream_end(&self) -> StreamEnd {
+        if self.is_refused {
+            StreamEnd::Refused
+        } else if self.leaves_it_whole {
+            StreamEnd::Fine
+        } else {
+            StreamEnd::Other
+        }
     }
 }
 
@@ -231,8 +246,9 @@ impl Exchange {
     fn failed(self, error: hyper::Error) -> Parting {
         let seen = self.circumstances();
         let sent = classify::sent(&error, &seen);
+        let is_refused = is_refused(&error);
         let failure = Failure { sent, ..self.failure(classify::error(error, &seen)) };
-        Parting::failure(self.answerer, failure)
+        Parting { is_refused, ..Parting::failure(self.answerer, failure) }
     }
 
     fn failure(&self, error: Error) -> Failure {
@@ -247,6 +263,7 @@ impl Exchange {
             phase: self.watch.phase(),
             wrote: traffic.sent() > self.sent_before,
             write_failed: traffic.write_failed(),
+            was_flooded: traffic.was_flooded(),
         }
     }
 

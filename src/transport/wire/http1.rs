@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind},
+    host_options::Lifespan,
     life::Life,
     limits::HEADER_COUNT_OF_HYPER,
     phase::Phase,
@@ -53,7 +54,7 @@ where
         }
     };
     let (member, jobs, first) = dial.into_http1(&setup.wheel, Weak::clone(&life));
-    let idle_timer = IdleTimer::new(setup.idle_timeout);
+    let idle_timer = IdleTimer::new(setup.lifespan);
     let driver = Driver { connection: Some(connection), life };
     let work = Some(work);
     let mut open = Http1 { sender, driver, member, jobs, setup, idle_timer, uses: 0, work };
@@ -101,7 +102,7 @@ where
                 continue;
             }
             let parting = self.exchange(*job).await;
-            if !(parting.leaves_it_whole() && self.is_reusable().await) {
+            if !(parting.leaves_it_whole() && !self.is_worn_out() && self.is_reusable().await) {
                 return parting;
             }
             next = self.member.next_job(false);
@@ -137,13 +138,10 @@ where
                 self.work = Some(work);
                 return Some(job);
             }
-            Event::ToldToClose => member.told_to_close(),
+            Event::ToldToClose => {}
             Event::Ended if member.leave_idle() => {}
-            Event::Ended => match poll_fn(|cx| jobs.poll_next(cx)).await {
-                // Dropping it says that it was never sent.
-                Some(given) => drop(given),
-                None => member.told_to_close(),
-            },
+            // Dropping it says that it was never sent.
+            Event::Ended => drop(poll_fn(|cx| jobs.poll_next(cx)).await),
         }
         None
     }
@@ -170,6 +168,12 @@ where
         let response = self.sender.send_request(request(order.head, body));
         let lull = || self.work.as_ref().map(Work::lull);
         exchange.run(response, &mut self.driver, lull).await
+    }
+
+    /// Whether the connection has served for long enough.
+    fn is_worn_out(&self) -> bool {
+        let uses_max = self.setup.lifespan.uses_max;
+        uses_max.is_some_and(|max| self.uses >= max) || self.idle_timer.is_too_old()
     }
 
     /// Whether the connection can carry another exchange.
@@ -260,30 +264,41 @@ where
     }
 }
 
-/// Tells when the connection was idle for too long, with one timer for many exchanges.
+/// Tells when the connection was idle for too long, or is too old, with one timer for many
+/// exchanges.
 struct IdleTimer {
     limit: Option<Duration>,
+    /// When the connection is too old for another exchange.
+    expires: Option<Instant>,
     since: Instant,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl IdleTimer {
-    fn new(limit: Option<Duration>) -> Self {
+    fn new(lifespan: Lifespan) -> Self {
         let since = Instant::now();
+        let expires = lifespan.age_max.and_then(|age| since.checked_add(age));
+        let mut timer = Self { limit: lifespan.idle_max, expires, since, sleep: None };
         // Made here and now: later a thread may poll it that knows no timers.
-        let sleep = limit.map(|limit| Box::pin(sleep_until(since + limit)));
-        Self { limit, since, sleep }
+        timer.sleep = timer.due().map(|due| Box::pin(sleep_until(due)));
+        timer
     }
 
     fn start(&mut self) {
         self.since = Instant::now();
     }
 
+    fn due(&self) -> Option<Instant> {
+        let idle = self.limit.and_then(|limit| self.since.checked_add(limit));
+        [idle, self.expires].into_iter().flatten().min()
+    }
+
+    fn is_too_old(&self) -> bool {
+        self.expires.is_some_and(|expires| expires <= Instant::now())
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let (Some(limit), Some(sleep)) = (self.limit, &mut self.sleep) else {
-            return Poll::Pending;
-        };
-        let due = self.since + limit;
+        let (Some(due), Some(sleep)) = (self.due(), &mut self.sleep) else { return Poll::Pending };
         while sleep.as_mut().poll(cx).is_ready() {
             // It may have been set for an earlier idle time.
             if Instant::now() >= due {

@@ -1,14 +1,13 @@
 //! HTTP/2: many exchanges at a time, each in a task of its own on the connection's lane.
 
 use std::{
-    future::{Future, poll_fn},
+    future::{Future, pending, poll_fn},
     pin::{Pin, pin},
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
-    time::Duration,
 };
 
 use http::{Request, Version, header};
@@ -27,13 +26,14 @@ use super::{
     Setup,
     body::WireBody,
     exchange::{Drive, Exchange},
+    sentry::{Sentry, Watchword},
 };
 use crate::{
     error::{Error, ErrorKind},
     phase::Phase,
     transport::{
-        bridge::{Head, Job, Jobs},
-        pool::{Dial, Member},
+        bridge::{Given, Head, Job, Jobs},
+        pool::{Dial, Member, StreamEnd},
         watched::Watched,
     },
     wheel::Work,
@@ -47,7 +47,8 @@ pub(crate) async fn run<S>(io: Watched<S>, dial: Dial, setup: Setup, work: Work)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let tasks = Tasks::default();
+    let (tasks, watchword) = (Tasks::default(), Arc::<Watchword>::default());
+    let io = Sentry::new(io, Arc::clone(&watchword), Arc::clone(&setup.facts.traffic));
     let handshake = builder(&setup, tasks.clone()).handshake(TokioIo::new(io)).await;
     let (sender, connection) = match handshake {
         Ok(both) => both,
@@ -56,15 +57,21 @@ where
             return dial.fail(Error::new(ErrorKind::Protocol, message).because(error));
         }
     };
-    let (member, jobs) =
-        dial.into_http2(connection.current_max_send_streams(), &setup.facts.traffic, &setup.wheel);
-    let idle_timeout = setup.idle_timeout;
-    let streams_max = AtomicUsize::new(connection.current_max_send_streams());
-    let uses = AtomicU64::new(0);
-    let open = Arc::new(Http2 { sender, member, setup, streams_max, uses, tasks });
+    let streams_max = allowed(&connection);
+    let (member, jobs) = dial.into_http2(streams_max, &setup.facts.traffic, &setup.wheel);
+    let open = Arc::new(Http2 {
+        sender,
+        member,
+        setup,
+        watchword,
+        uses: AtomicU64::new(0),
+        running: AtomicUsize::new(0),
+        is_retired: AtomicBool::new(false),
+        tasks,
+    });
     // The jobs that waited for the dial have guards of their own by now.
     drop(work);
-    open.serve(connection, jobs, idle_timeout).await;
+    open.serve(connection, jobs, streams_max).await;
     open.member.leave_shared();
 }
 
@@ -75,18 +82,31 @@ fn builder(setup: &Setup, tasks: Tasks) -> Builder<Tasks> {
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(u32::try_from(setup.limits.header_bytes).unwrap_or(u32::MAX))
-        .keep_alive_interval(KEEP_ALIVE_INTERVAL)
-        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
+        .keep_alive_interval(setup.pings.interval)
+        .keep_alive_timeout(setup.pings.patience);
     builder
 }
+
+/// How many streams may be open, by the server's word and by our own windows.
+fn allowed<S>(connection: &Connection<Io<S>, WireBody, Tasks>) -> usize
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    connection.current_max_send_streams().min(STREAMS_MAX)
+}
+
+type Io<S> = TokioIo<Sentry<Watched<S>>>;
 
 struct Http2 {
     sender: SendRequest<WireBody>,
     member: Member,
     setup: Setup,
-    /// What the peer allows at present.
-    streams_max: AtomicUsize,
+    watchword: Arc<Watchword>,
     uses: AtomicU64,
+    /// Exchanges that are under way.
+    running: AtomicUsize,
+    /// Whether it takes no more jobs, and ends with the last exchange.
+    is_retired: AtomicBool,
     tasks: Tasks,
 }
 
@@ -113,47 +133,78 @@ impl Drop for Http2 {
 }
 
 impl Http2 {
-    /// Hands out the jobs until the connection ends, is told to close, or was idle for too long.
+    /// Hands out the jobs until the connection ends, is told to close, or has served for long
+    /// enough; then waits for the end of its exchanges, unless it has ended.
     async fn serve<S>(
         self: &Arc<Self>,
-        mut connection: Connection<TokioIo<Watched<S>>, WireBody, Tasks>,
+        mut connection: Connection<Io<S>, WireBody, Tasks>,
         mut jobs: Jobs,
-        idle_timeout: Option<Duration>,
+        mut streams_max: usize,
     ) where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let mut patience = pin!(self.lose_patience(idle_timeout));
+        let mut news = pin!(self.watchword.news.notified());
+        let mut patience = pin!(self.lose_patience());
+        let mut old_age = pin!(self.grow_old());
+        let mut silence = pin!(self.watch_silence());
         poll_fn(|cx| {
             if Pin::new(&mut connection).poll(cx).is_ready() {
                 return Poll::Ready(());
             }
-            self.streams_max.store(connection.current_max_send_streams(), Ordering::Relaxed);
-            while let Poll::Ready(job) = jobs.poll_next(cx) {
-                let Some((job, work)) = job else {
-                    self.member.told_to_close();
-                    return Poll::Ready(());
-                };
-                // The task begins in this turn of the lane.
-                drop(tokio::spawn(Arc::clone(self).work(job, work)));
+            let mut is_trusted_again = false;
+            while news.as_mut().poll(cx).is_ready() {
+                news.set(self.watchword.news.notified());
+                is_trusted_again = true;
             }
-            patience.as_mut().poll(cx)
+            let allowed = allowed(&connection);
+            if allowed != streams_max || is_trusted_again {
+                streams_max = allowed;
+                self.member.streams_changed(streams_max);
+            }
+            while let Poll::Ready(given) = jobs.poll_next(cx) {
+                let Some(given) = given else {
+                    self.retire();
+                    break;
+                };
+                self.begin(given);
+            }
+            let _never = old_age.as_mut().poll(cx);
+            let _never = silence.as_mut().poll(cx);
+            let is_over = self.is_retired() && self.running.load(Ordering::Relaxed) == 0;
+            if is_over { Poll::Ready(()) } else { patience.as_mut().poll(cx) }
         })
         .await;
     }
 
-    /// Runs one job and then the next that waits for a stream, until none does.
-    async fn work(self: Arc<Self>, first: Box<Job>, work: Work) {
-        let (mut next, mut work) = (Some(first), Some(work));
-        while let Some(job) = next {
-            next = self.exchange(*job, &mut work).await;
+    fn begin(self: &Arc<Self>, (job, work): Given) {
+        self.running.fetch_add(1, Ordering::Relaxed);
+        let running = Running(Arc::clone(self));
+        // The task begins in this turn of the lane.
+        drop(tokio::spawn(running.work(job, work)));
+    }
+
+    fn is_retired(&self) -> bool {
+        self.is_retired.load(Ordering::Relaxed)
+    }
+
+    /// Takes no more jobs; those that have been sent here already are still served.
+    fn retire(&self) {
+        if !self.is_retired.swap(true, Ordering::Relaxed) {
+            self.member.leave_shared();
+            self.watchword.news.notify_one();
         }
     }
 
     async fn exchange(&self, job: Job, work: &mut Option<Work>) -> Option<Box<Job>> {
         let stream = StreamGuard { http2: self, ended: false };
         if job.is_abandoned() {
-            return stream.end();
+            return stream.end(StreamEnd::Other);
         }
+        let uses_before = self.uses.fetch_add(1, Ordering::Relaxed);
+        if self.setup.lifespan.uses_max.is_some_and(|max| uses_before + 1 >= max) {
+            self.retire();
+        }
+        self.watchword.exchanges.fetch_add(1, Ordering::Relaxed);
         let (order, answerer) = job.start();
         order.watch.enter(Phase::Send);
         let body = WireBody::new(order.upload, Arc::clone(&order.watch));
@@ -164,7 +215,7 @@ impl Http2 {
             watch: order.watch,
             want: order.want,
             facts: Arc::clone(&self.setup.facts),
-            reused: self.uses.fetch_add(1, Ordering::Relaxed) > 0,
+            reused: uses_before > 0,
             lane_watches: order.lane_watches,
             sent_before: traffic.sent(),
             received_before: traffic.received(),
@@ -175,7 +226,7 @@ impl Http2 {
         let response = self.sender.clone().send_request(request(order.head, body));
         let parting =
             exchange.run(response, &mut Elsewhere, || work.as_ref().map(Work::lull)).await;
-        let next = stream.end();
+        let next = stream.end(parting.stream_end());
         if next.is_none() {
             // Who waits for the answer shall find nothing left to do.
             *work = None;
@@ -185,13 +236,66 @@ impl Http2 {
     }
 
     /// Ends when the connection had no exchange for the idle timeout.
-    async fn lose_patience(&self, limit: Option<Duration>) {
-        let Some(limit) = limit else { return std::future::pending().await };
+    async fn lose_patience(&self) {
+        let Some(limit) = self.setup.lifespan.idle_max else { return pending().await };
         loop {
             sleep(limit).await;
             if self.member.retire_if_idle(limit) {
                 return;
             }
+        }
+    }
+
+    /// Retires the connection when it is too old for more; never ends.
+    async fn grow_old(&self) {
+        if let Some(age) = self.setup.lifespan.age_max {
+            sleep(age).await;
+            self.retire();
+        }
+        pending().await
+    }
+
+    /// Makes the connection suspect when nothing comes though something is waited for; never ends.
+    ///
+    /// At the same time hyper asks by a PING whether anybody is there.
+    async fn watch_silence(&self) {
+        let Some(interval) = self.setup.pings.interval else { return pending().await };
+        let traffic = &self.setup.facts.traffic;
+        loop {
+            // Nothing is waited for on an idle connection, and no timer set for it.
+            poll_fn(|_| match self.running.load(Ordering::Relaxed) {
+                0 => Poll::Pending,
+                _ => Poll::Ready(()),
+            })
+            .await;
+            let received = traffic.received();
+            sleep(interval).await;
+            if traffic.received() == received && self.running.load(Ordering::Relaxed) > 0 {
+                traffic.suspect();
+                self.watchword.is_suspect.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// One exchange after the other on one stream at a time.
+struct Running(Arc<Http2>);
+
+impl Running {
+    /// Runs one job and then the next that waits for a stream, until none does.
+    async fn work(self, first: Box<Job>, work: Work) {
+        let (mut next, mut work) = (Some(first), Some(work));
+        while let Some(job) = next {
+            next = self.0.exchange(*job, &mut work).await;
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let Self(http2) = self;
+        if http2.running.fetch_sub(1, Ordering::Relaxed) == 1 && http2.is_retired() {
+            http2.watchword.news.notify_one();
         }
     }
 }
@@ -203,13 +307,9 @@ struct StreamGuard<'c> {
 }
 
 impl StreamGuard<'_> {
-    fn end(mut self) -> Option<Box<Job>> {
+    fn end(mut self, end: StreamEnd) -> Option<Box<Job>> {
         self.ended = true;
-        self.give_back()
-    }
-
-    fn give_back(&self) -> Option<Box<Job>> {
-        self.http2.member.stream_ended(self.http2.streams_max.load(Ordering::Relaxed))
+        self.http2.member.stream_ended(end)
     }
 }
 
@@ -217,7 +317,7 @@ impl Drop for StreamGuard<'_> {
     fn drop(&mut self) {
         if !self.ended {
             // Who would have been next tries again: it was never sent.
-            drop(self.give_back());
+            drop(self.http2.member.stream_ended(StreamEnd::Other));
         }
     }
 }
@@ -245,6 +345,10 @@ fn request(head: Head, body: WireBody) -> Request<WireBody> {
 }
 
 const STREAM_WINDOW: u32 = 2 << 20;
-const CONNECTION_WINDOW: u32 = 8 << 20;
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
-const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// More than all streams together can hold back that nobody reads, so that a slow reader never
+/// blocks another: nothing but the streams' own windows bounds what is kept in memory.
+const CONNECTION_WINDOW: u32 = 256 << 20;
+/// What RFC 9113 §6.5.2 recommends servers to allow at least. More calls get another connection,
+/// which is another core too.
+const STREAMS_MAX: usize = 100;
+const _: () = assert!(STREAMS_MAX * (STREAM_WINDOW as usize) < CONNECTION_WINDOW as usize);

@@ -6,6 +6,11 @@
 mod body;
 mod classify;
 mod exchange;
+#[cfg(feature = "http2")]
+mod h2_errors;
+#[cfg(not(feature = "http2"))]
+#[path = "no_h2_errors.rs"]
+mod h2_errors;
 pub(super) mod http1;
 #[cfg(feature = "http2")]
 pub(super) mod http2;
@@ -13,18 +18,26 @@ pub(super) mod http2;
 #[path = "no_http2.rs"]
 pub(super) mod http2;
 mod receive;
+#[cfg(feature = "http2")]
+mod sentry;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use super::connection::Facts;
-use crate::{limits::Limits, wheel::Wheel};
+use crate::{
+    host_options::{Lifespan, Pings},
+    limits::Limits,
+    wheel::Wheel,
+};
 
 /// What a connection is told when it begins.
 #[derive(Debug)]
 pub(super) struct Setup {
     pub(super) facts: Arc<Facts>,
     pub(super) limits: Limits,
-    pub(super) idle_timeout: Option<Duration>,
+    pub(super) lifespan: Lifespan,
+    #[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "only HTTP/2 has it"))]
+    pub(super) pings: Pings,
     /// The wheel of the lane that the connection is on.
     pub(super) wheel: Arc<Wheel>,
 }
