@@ -8,6 +8,7 @@ use crate::{
     limits::{Limits, Timeouts},
     redirects::RedirectOptions,
     resolve::NameOptions,
+    retries::RetryOptions,
     sockets::SocketOptions,
 };
 
@@ -26,6 +27,7 @@ pub(crate) struct Config {
     pub(crate) http1_only: bool,
     #[cfg(feature = "tls")]
     pub(crate) tls: crate::tls_options::TlsOptions,
+    pub(crate) retries: RetryOptions,
     /// Whether content codings are offered and undone.
     pub(crate) decodes: bool,
 }
@@ -62,6 +64,7 @@ impl Default for Config {
             http1_only: false,
             #[cfg(feature = "tls")]
             tls: crate::tls_options::TlsOptions::default(),
+            retries: RetryOptions::default(),
             decodes: true,
         }
     }

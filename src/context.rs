@@ -115,6 +115,12 @@ impl CallContext {
         output
     }
 
+    /// Waits for so long, unless the call ends before.
+    pub(crate) async fn pause(&self, time: Duration) -> Result<()> {
+        self.watch.enter(Phase::BackOff);
+        self.within_until(Moment::now().plus(time), std::future::pending::<()>()).await.map(drop)
+    }
+
     /// What is left of the deadline, if there is one.
     pub(crate) fn time_left(&self) -> Option<Duration> {
         let total = self.timeouts.total?;
@@ -191,6 +197,7 @@ impl CallContext {
             Phase::Tls => Budget::Tls,
             Phase::FirstByte => Budget::FirstByte,
             Phase::Send | Phase::Body => Budget::Idle,
+            Phase::BackOff => return self.end_of_call(phase),
         };
         let since = match phase {
             Phase::Body => {

@@ -44,7 +44,8 @@
 //! ([`Priority`]). [`Client::warm_up`] opens connections before they are needed. A kept connection that turns out to
 //! be dead before a reply began is replaced and the request sent again, if that is safe: it was
 //! never sent, or its method is idempotent (or it has an `Idempotency-Key`) and its body can be
-//! repeated. A `POST` is never sent twice.
+//! repeated. A `POST` is never sent twice. Other failures are tried again if a [`RetryPolicy`] says
+//! so, within the deadline of the call.
 //!
 //! # Redirects
 //!
@@ -143,6 +144,7 @@ mod redirects;
 mod reply;
 mod request;
 mod resolve;
+mod retries;
 mod secret;
 mod sockets;
 mod sync;
@@ -188,6 +190,7 @@ pub use crate::{
     redirects::{Redirect, RedirectAction, RedirectPolicy},
     reply::Reply,
     resolve::{NameCache, Resolve},
+    retries::{RetryBudget, RetryPolicy},
     runtime::{Stats, Warmed},
     sockets::KeepAlive,
     timings::Timings,

@@ -21,10 +21,12 @@ pub enum Phase {
     FirstByte,
     /// Receiving the body of the reply.
     Body,
+    /// Waiting before another attempt, see [`RetryPolicy`](crate::RetryPolicy).
+    BackOff,
 }
 
 /// Number of phases, for tables indexed by them.
-pub(crate) const PHASES: usize = 7;
+pub(crate) const PHASES: usize = 8;
 
 impl Phase {
     pub(crate) const ALL: [Self; PHASES] = [
@@ -35,6 +37,7 @@ impl Phase {
         Self::Send,
         Self::FirstByte,
         Self::Body,
+        Self::BackOff,
     ];
 }
 
@@ -48,6 +51,7 @@ impl fmt::Display for Phase {
             Self::Send => "sending the request",
             Self::FirstByte => "waiting for the reply",
             Self::Body => "receiving the body",
+            Self::BackOff => "waiting to try again",
         })
     }
 }

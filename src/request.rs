@@ -5,7 +5,7 @@ use url::Url;
 
 use crate::{
     auth_id::AuthChoice, body::Content, feedback::Feedback, interceptors::Hook, limits::Timeouts,
-    origin, priority::Priority, redirects::RedirectPolicy,
+    origin, priority::Priority, redirects::RedirectPolicy, retries::RetryPolicy,
 };
 
 /// One call as the builder made it.
@@ -24,6 +24,10 @@ pub(crate) struct Request<'b> {
     /// In place of what the client says.
     pub(crate) decodes: Option<bool>,
     pub(crate) auth: AuthChoice,
+    /// In place of the client's.
+    pub(crate) retries: Option<RetryPolicy>,
+    /// Whether a whole answer to a range is of no use.
+    pub(crate) only_partial: bool,
 }
 
 impl Request<'_> {
@@ -41,6 +45,8 @@ impl Request<'_> {
             interceptors: Vec::new(),
             decodes: None,
             auth: AuthChoice::default(),
+            retries: None,
+            only_partial: false,
         }
     }
 
@@ -58,6 +64,8 @@ impl Request<'_> {
             interceptors,
             decodes,
             auth,
+            retries,
+            only_partial,
         } = self;
         Request {
             method,
@@ -71,6 +79,8 @@ impl Request<'_> {
             interceptors,
             decodes,
             auth,
+            retries,
+            only_partial,
         }
     }
 

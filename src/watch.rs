@@ -152,7 +152,7 @@ impl Watch {
         let entered = self.entered_at(phase);
         let moved = Moment::from_nanos(self.moved.load(Ordering::Relaxed));
         match phase {
-            Phase::Queue | Phase::Resolve | Phase::Connect | Phase::Tls => entered,
+            Phase::Queue | Phase::Resolve | Phase::Connect | Phase::Tls | Phase::BackOff => entered,
             Phase::FirstByte => entered.max(self.last_sent()),
             Phase::Send => entered.max(moved).max(self.last_sent()),
             // Framing without content is no progress.

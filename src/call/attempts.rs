@@ -2,9 +2,11 @@
 
 use std::{
     future::{Future, poll_fn},
+    hash::{BuildHasher, Hasher, RandomState},
     pin::pin,
     sync::Arc,
     task::Poll,
+    time::{Duration, SystemTime},
 };
 
 use super::{
@@ -17,8 +19,13 @@ use super::{
 use crate::{
     body::Content,
     context::CallContext,
-    error::{ErrorKind, Result},
-    policy::retry::{self, Decision, Failed, Sendable},
+    error::{Error, ErrorKind, Result},
+    phase::Phase,
+    policy::{
+        back_off::{self, Circumstances, Ended},
+        retry::{self, Decision, Failed, Sendable},
+    },
+    retries::RetryPolicy,
     runtime::{Answer, AnswerBody, Failure, Order, Sent, Ticket, Want},
 };
 
@@ -33,26 +40,95 @@ pub(super) async fn run(
     let prepared = Prepared::new(hop, content)?;
     means.runtime()?.prepare(&prepared.route)?;
     let is_idempotent = retry::is_idempotent(&hop.method, hop.headers());
+    let wish = Wish::new(means, hop);
     let mut plan = Plan { want, attempt: 1, fresh: false };
     loop {
         let job = Job { hop, prepared: &prepared, plan };
-        let failure = match attempt(cx, means, job, content).await? {
-            Ok(answer) => return reply(means, answer, plan.attempt),
-            Err(failure) => failure,
+        let ended = match attempt(cx, means, job, content).await {
+            Ok(Ok(answer)) => Ok(reply(means, answer, plan.attempt)?),
+            Ok(Err(failure)) => Err(failure),
+            Err(error) => Err(stopped(error)),
         };
-        let is_replayable = content.is_replayable();
-        let seen = seen(&failure, plan.attempt);
-        let decision = retry::decide(seen, Sendable { is_idempotent, is_replayable });
-        tracing::debug!(attempt = plan.attempt, error = %failure.error, ?decision, "attempt failed");
-        match decision {
-            Decision::GiveUp => return Err(failure.error),
-            Decision::Again => {
-                plan.attempt += 1;
-                plan.fresh = true;
-                cx.watch.begin_again();
+        let request = Sendable { is_idempotent, is_replayable: content.is_replayable() };
+        plan.fresh = ended.is_err();
+        if let Err(failure) = &ended
+            && retry::decide(seen(failure, plan.attempt), request) == Decision::Again
+        {
+            tracing::debug!(attempt = plan.attempt, error = %failure.error, "sent again");
+        } else if let Some(delay) = wish.delay(cx, &ended, request, plan.attempt) {
+            if let Ok(reply) = ended {
+                reply.body.drain(cx).await?;
             }
+            cx.pause(delay).await?;
+        } else {
+            return ended.map_err(|failure| failure.error);
+        }
+        plan.attempt += 1;
+        cx.watch.begin_again();
+    }
+}
+
+/// What the user wants to be tried again.
+struct Wish<'c> {
+    means: &'c Means,
+    /// `None` if nothing is.
+    policy: Option<&'c RetryPolicy>,
+}
+
+impl<'c> Wish<'c> {
+    fn new(means: &'c Means, hop: &'c Hop<'_>) -> Self {
+        let policy = Some(hop.retries(means.config())).filter(|policy| policy.is_on());
+        if policy.is_some() {
+            means.earn_retries();
+        }
+        Self { means, policy }
+    }
+
+    /// How long to wait before another attempt, if there shall be one.
+    fn delay(
+        &self,
+        cx: &CallContext,
+        ended: &Result<HopReply, Failure>,
+        request: Sendable,
+        attempts: u32,
+    ) -> Option<Duration> {
+        let policy = self.policy?;
+        let seen = match ended {
+            Ok(HopReply { head, .. }) => {
+                Ended::Answered { status: head.status, headers: &head.headers }
+            }
+            Err(Failure { error, sent, .. }) => Ended::Failed {
+                kind: error.kind(),
+                budget: error.budget(),
+                perhaps_sent: *sent == Sent::Perhaps,
+            },
+        };
+        let circumstances = Circumstances {
+            attempts,
+            left: cx.time_left(),
+            now: SystemTime::now(),
+            random: RandomState::new().build_hasher().finish(),
+        };
+        match back_off::decide(policy, seen, request, circumstances) {
+            back_off::Decision::After(delay) if self.means.pay_for_retry() => {
+                tracing::debug!(call = cx.id, attempts, ?delay, "trying again");
+                Some(delay)
+            }
+            back_off::Decision::After(_) => {
+                tracing::debug!(call = cx.id, attempts, "not tried again: the budget is used up");
+                None
+            }
+            back_off::Decision::GiveUp => None,
         }
     }
+}
+
+/// An attempt that its own caller ended, by a budget or otherwise.
+fn stopped(error: Error) -> Failure {
+    let before_sending =
+        matches!(error.phase(), Some(Phase::Queue | Phase::Resolve | Phase::Connect | Phase::Tls));
+    let sent = if before_sending { Sent::Nothing } else { Sent::Perhaps };
+    Failure { error, sent, reused: false, answered: false }
 }
 
 #[derive(Clone, Copy)]

@@ -14,6 +14,7 @@ use crate::{
     },
     redirects::RedirectOptions,
     request::shown,
+    retries::RetryPolicy,
 };
 
 /// Method, URL and header fields of a hop; its content is the call's.
@@ -31,6 +32,8 @@ pub(super) struct Hop<'m> {
     offer: Option<&'static HeaderValue>,
     /// What the credentials add; put together anew for each hop, and so never taken along.
     pub(super) applied: Option<Applied>,
+    /// In place of the client's.
+    pub(super) own_retries: Option<RetryPolicy>,
     /// Whether the origin was left that the secrets are meant for; it never turns back.
     has_left_origin: bool,
 }
@@ -54,6 +57,7 @@ impl<'m> Hop<'m> {
             options: &config.redirects,
             offer: may_offer.then(encoding::offer).flatten(),
             applied: None,
+            own_retries: None,
             has_left_origin: false,
         }
     }
@@ -95,6 +99,10 @@ impl<'m> Hop<'m> {
             Some(own) => own.get(header::ACCEPT_ENCODING) == Some(offer),
             None => encoding::may_offer(&self.headers),
         })
+    }
+
+    pub(super) fn retries<'a>(&'a self, config: &'a Config) -> &'a RetryPolicy {
+        self.own_retries.as_ref().unwrap_or(&config.retries.policy)
     }
 
     pub(super) const fn options(&self) -> &'m RedirectOptions {

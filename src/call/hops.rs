@@ -53,17 +53,18 @@ pub(super) async fn run(
     form: Form,
 ) -> Result<(ReplyHead, ReplyBody)> {
     let config = means.config();
-    let Request {
-        method, url, mut headers, content, redirects, interceptors, decodes, auth, ..
-    } = request;
+    let Request { method, url, mut headers, content, redirects, interceptors, auth, .. } = request;
+    let decodes = request.decodes.unwrap_or(config.decodes);
     config.redirects.mark_secrets(&mut headers);
     let redirects = redirects.as_ref().unwrap_or(&config.redirects.policy);
-    let hop = Hop::first(method, url, headers, config, decodes.unwrap_or(config.decodes));
+    let mut hop = Hop::first(method, url, headers, config, decodes);
+    hop.own_retries = request.retries;
     expect_upload(cx, &content);
     let chain = Chain::new(means, interceptors);
     let history = Vec::new();
-    let credentials = None;
-    let mut hops = Hops { cx, means, redirects, chain, hop, content, credentials, history };
+    let (credentials, only_partial) = (None, request.only_partial);
+    let mut hops =
+        Hops { cx, means, redirects, chain, hop, content, credentials, only_partial, history };
     match Wanted::of(auth, means.auth()) {
         Ok(wanted) => hops.credentials = wanted.map(CallCredentials::new),
         Err(error) => return Err(hops.failed(error)),
@@ -84,6 +85,7 @@ struct Hops<'c, 'b> {
     content: Content<'b>,
     /// `None` if the call shows none, whatever happens.
     credentials: Option<CallCredentials>,
+    only_partial: bool,
     history: Vec<PastHop>,
 }
 
@@ -97,6 +99,7 @@ impl Hops<'_, '_> {
             self.chain.after(self.cx, &self.hop, &mut reply.head, &self.history)?;
             match self.decide(&reply.head)? {
                 Decision::Deliver => {
+                    self.check_range(&reply.head)?;
                     reply.body.count(self.cx, announced_length(&self.hop, &reply.head));
                     return Ok(reply);
                 }
@@ -154,13 +157,29 @@ impl Hops<'_, '_> {
         Ok(())
     }
 
+    /// The whole of it may be what the caller wanted to avoid.
+    fn check_range(&self, head: &HopHead) -> Result<()> {
+        if self.only_partial
+            && head.status == StatusCode::OK
+            && self.hop.method != http::Method::HEAD
+            && self.hop.headers().contains_key(header::RANGE)
+        {
+            let message = "the server does not support range requests";
+            return Err(Error::new(ErrorKind::Status, message));
+        }
+        Ok(())
+    }
+
     fn want(&self, form: Form) -> Want {
         let credentials = self.credentials.as_ref();
         let unwanted = Unwanted {
             redirects: self.redirects.may_follow(),
             challenges: credentials.is_some_and(CallCredentials::may_ask_again),
+            refusals: self.hop.retries(self.means.config()).is_on(),
         };
         match form {
+            // What must not be received whole cannot be left to the lane.
+            Form::Whole { .. } if self.only_partial => Want::Stream { unwanted },
             Form::Whole { bytes_max } => Want::Whole { bytes_max, unwanted },
             Form::Stream => Want::Stream { unwanted },
         }

@@ -5,7 +5,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use crate::{
     config::Config,
     error::Result,
-    policy::auth::Registry,
+    moment::Moment,
+    policy::{auth::Registry, back_off::Bucket},
     runtime::{Runtime, Stats},
 };
 
@@ -16,12 +17,15 @@ pub(crate) struct Means {
     runtime: OnceLock<Runtime>,
     /// Held while the runtime is started, so that it is started once.
     starting: Mutex<()>,
+    /// What retries cost; held for a look or a change only, and only by calls that have a policy.
+    retries: Option<Mutex<Bucket>>,
 }
 
 impl Means {
     /// Starts nothing yet.
-    pub(crate) const fn new(config: Config, auth: Registry) -> Self {
-        Self { config, auth, runtime: OnceLock::new(), starting: Mutex::new(()) }
+    pub(crate) fn new(config: Config, auth: Registry) -> Self {
+        let retries = config.retries.budget.map(|budget| Mutex::new(Bucket::new(budget)));
+        Self { config, auth, runtime: OnceLock::new(), starting: Mutex::new(()), retries }
     }
 
     pub(crate) const fn config(&self) -> &Config {
@@ -43,6 +47,20 @@ impl Means {
         }
         let runtime = Runtime::start(&self.config)?;
         Ok(self.runtime.get_or_init(|| runtime))
+    }
+
+    /// A call has begun that may be tried again.
+    pub(super) fn earn_retries(&self) {
+        if let Some(bucket) = &self.retries {
+            bucket.lock().unwrap_or_else(PoisonError::into_inner).earn();
+        }
+    }
+
+    /// Whether all calls together may try once more.
+    pub(super) fn pay_for_retry(&self) -> bool {
+        self.retries.as_ref().is_none_or(|bucket| {
+            bucket.lock().unwrap_or_else(PoisonError::into_inner).pay(Moment::now())
+        })
     }
 
     pub(crate) fn stats(&self) -> Stats {

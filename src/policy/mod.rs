@@ -3,6 +3,8 @@
 //! No clock, no network, no thread; `now` is an argument where it matters.
 
 pub(crate) mod auth;
+pub(crate) mod back_off;
+pub(crate) mod date;
 pub(crate) mod encoding;
 pub(crate) mod redirect;
 pub(crate) mod retry;

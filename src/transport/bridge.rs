@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, Uri, Version};
+use http::{HeaderMap, Method, StatusCode, Uri, Version, header::LOCATION};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{connection::Facts, pipe};
@@ -86,14 +86,19 @@ pub(crate) struct Unwanted {
     pub(crate) redirects: bool,
     /// Those with 401, which credentials may have an answer for.
     pub(crate) challenges: bool,
+    /// Of servers that cannot answer for the time being.
+    pub(crate) refusals: bool,
 }
 
 impl Want {
     pub(crate) fn is_unwanted(&self, status: StatusCode, headers: &HeaderMap) -> bool {
         let (Self::Whole { unwanted, .. } | Self::Stream { unwanted }) = self;
-        let is_redirect = status.is_redirection() && headers.contains_key(http::header::LOCATION);
         let is_challenge = status == StatusCode::UNAUTHORIZED;
-        (unwanted.redirects && is_redirect) || (unwanted.challenges && is_challenge)
+        let is_redirect = status.is_redirection() && headers.contains_key(LOCATION);
+        let is_refusal = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+        (unwanted.redirects && is_redirect)
+            || (unwanted.challenges && is_challenge)
+            || (unwanted.refusals && is_refusal)
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
     thread,
 };
 
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderValue, Method, header};
 
 pub use self::{code::ErrorCode, network_request::NetworkRequest};
 use super::Client;
@@ -255,17 +255,8 @@ impl BlockingRequest {
         }
         let wants_content = request.method == Method::GET && !options.empty_response_is_valid;
         let shown = request.shown();
-        let reply = if request.headers.contains_key(header::RANGE) {
-            let open = self.client.open(request)?;
-            if open.status() == StatusCode::OK {
-                // The whole of it is what the caller wanted to avoid.
-                let message = "the server does not support range requests";
-                return Err(Error::new(ErrorKind::Status, message).during(|| shown));
-            }
-            open.into_reply()?
-        } else {
-            self.client.send(request)?
-        };
+        request.only_partial = true;
+        let reply = self.client.send(request)?;
         let error = match reply.clone().error_for_status() {
             Err(error) => Some(error),
             // What is missing behind a redirect or "not modified" is no content of theirs.

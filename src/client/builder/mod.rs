@@ -8,6 +8,7 @@ mod hickory;
 mod interceptors;
 mod names;
 mod redirects;
+mod retries;
 mod sockets;
 #[cfg(feature = "tls")]
 mod tls;

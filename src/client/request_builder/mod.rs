@@ -3,7 +3,9 @@
 mod auth;
 mod decoding;
 mod interceptors;
+mod ranges;
 mod redirects;
+mod retries;
 
 use std::{fmt, time::Duration};
 
