@@ -96,6 +96,12 @@ impl fmt::Debug for Identity {
 pub(crate) struct TlsIdentity(pub(crate) Arc<Identity>);
 
 impl TlsIdentity {
+    /// The certificate itself, without its chain.
+    #[cfg_attr(not(feature = "cache"), expect(dead_code, reason = "only a cache looks at it"))]
+    pub(crate) fn certificate(&self) -> &[u8] {
+        self.0.chain.first().map_or(&[], |certificate| certificate)
+    }
+
     pub(crate) fn new(identity: Identity) -> Self {
         Self(Arc::new(identity))
     }

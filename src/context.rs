@@ -137,6 +137,32 @@ impl CallContext {
         Moment::from_nanos(wake_at.min(self.step_ends_at.load(Ordering::Relaxed)))
     }
 
+    /// As [`within`](Self::within), but no budget of a phase runs: what is waited for is bounded by
+    /// itself.
+    #[cfg_attr(
+        not(feature = "cache"),
+        expect(dead_code, reason = "only a cache lets calls wait for calls")
+    )]
+    pub(crate) async fn within_call<F: Future>(&self, future: F) -> Result<F::Output> {
+        let mut future = pin!(future);
+        let mut cancelled = pin!(self.feedback().map(|feedback| feedback.token().cancelled()));
+        let output = poll_fn(|task| {
+            if let Some(cancelled) = cancelled.as_mut().as_pin_mut() {
+                // Only to be woken: `still_runs` looks itself.
+                let _ = cancelled.poll(task);
+            }
+            if let Err(error) = self.still_runs() {
+                return Poll::Ready(Err(error));
+            }
+            self.wake_at.store(self.end_of_call(self.watch.phase()).at.nanos(), Ordering::Relaxed);
+            future.as_mut().poll(task).map(Ok)
+        })
+        .await;
+        // The time was another call's.
+        self.watch.begin_again();
+        output
+    }
+
     /// Fails if the call was cancelled or is past its deadline; for steps that wait for nothing.
     pub(crate) fn still_runs(&self) -> Result<()> {
         if self.is_cancelled() {

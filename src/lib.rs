@@ -79,9 +79,18 @@
 //! reply; [`Reply::error_for_status`] makes it an error. Errors show URLs without user information
 //! and query, and never a secret.
 //!
+//! # Caching
+//!
+//! Off until [`ClientBuilder::cache`] gives a client a [`Cache`]: in memory, in a folder, or in a
+//! store of one's own. It is a private cache by the rules of RFC 9111: what is fresh costs no
+//! request and crosses no thread, what is stale is validated, methods that change things invalidate,
+//! and an answer to one user never reaches another. [`CacheMode`] says what a call asks of it,
+//! [`Reply::cache`] what became of that, [`Client::cache`] lets one look into it. Calls that miss the
+//! same at once make one request. A store that fails never makes a call fail.
+//!
 //! # What is not there yet
 //!
-//! There are no cookies, proxies or cache yet.
+//! There are no cookies and proxies yet.
 //!
 //! # Features
 //!
@@ -93,6 +102,8 @@
 //! | `charset` | yes | [`Reply::text`] in encodings other than UTF-8 |
 //! | `json` | yes | `RequestBuilder::json`, `Reply::json`, [`OAuth2`] |
 //! | `digest` | no | `AuthConfig::digest` |
+//! | `cache` | yes | [`Cache`]: replies kept in memory, or in a store of one's own |
+//! | `disk-cache` | yes | [`Cache::disk`]: replies kept in a folder |
 //! | `aws-lc-rs` | no | the choice of aws-lc-rs for the cryptography of TLS (`Crypto::AwsLc`) |
 //! | `hickory` | no | `ClientBuilder::hickory` and `name_servers`: look-ups that do not go through the system |
 //!
@@ -110,6 +121,11 @@
 mod auth_id;
 mod basic;
 mod body;
+#[cfg_attr(
+    not(any(feature = "cache", test)),
+    expect(dead_code, reason = "without a cache there is nothing to report")
+)]
+mod caching;
 #[cfg_attr(not(feature = "tls"), path = "no_certificates.rs")]
 mod certificates;
 #[cfg(feature = "charset")]
@@ -158,6 +174,8 @@ mod wheel;
 
 pub mod guide;
 
+#[cfg(feature = "cache")]
+mod cache;
 mod call;
 mod client;
 mod policy;
@@ -168,11 +186,17 @@ pub use bytes::Bytes;
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 pub use url::Url;
 
+#[cfg(feature = "cache")]
+pub use crate::cache::{
+    Cache, CacheBody, CacheEntry, CacheHead, CacheKey, CacheReader, CacheStatistics, CacheStore,
+    CacheUsage, CacheWriter, CachedReply, Clock,
+};
 #[cfg(feature = "json")]
 pub use crate::policy::auth::OAuth2;
 pub use crate::{
     auth_id::AuthId,
     body::Body,
+    caching::{CacheMode, CacheOutcome, CacheReport, Forwarded, NotStored},
     client::{
         BlockingRequest, CallOptions, Client, ClientBuilder, ErrorCode, IntoUrl, NetworkRequest,
         OpenReply, RequestBuilder, client, get, post,

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 use url::Url;
 
 use crate::{
+    caching::{CacheReport, NotStored},
     charset, content_disposition,
     error::{Error, Result},
     history::PastHop,
@@ -47,6 +48,7 @@ pub(crate) struct ReplyHead {
     pub(crate) attempts: u32,
     pub(crate) reused: bool,
     pub(crate) history: Vec<PastHop>,
+    pub(crate) cache: Option<CacheReport>,
     pub(crate) undone: Option<Undone>,
 }
 
@@ -64,6 +66,15 @@ impl ReplyHead {
 
     pub(crate) fn decoded_from(&self) -> Option<&str> {
         self.undone.as_ref()?.codings.to_str().ok()
+    }
+
+    /// Takes over what became of storing the body, once that is known.
+    pub(crate) fn note_stored(&mut self, stored: Option<Result<(), NotStored>>) {
+        if let Some(report) = &mut self.cache
+            && stored.is_some()
+        {
+            report.stored = stored;
+        }
     }
 
     pub(crate) fn file_name(&self) -> Option<String> {
@@ -205,6 +216,12 @@ impl Reply {
         self.0.head.reused
     }
 
+    /// Where the reply came from, if the client has a cache.
+    #[must_use]
+    pub fn cache(&self) -> Option<CacheReport> {
+        self.0.head.cache
+    }
+
     /// The file name that `Content-Disposition` suggests, safe to use in a folder (RFC 6266).
     ///
     /// `filename*` (RFC 8187) wins over `filename`; only the last part of a path is kept.
@@ -241,6 +258,7 @@ impl Default for ReplyHead {
             reused: false,
             history: Vec::new(),
             undone: None,
+            cache: None,
         }
     }
 }

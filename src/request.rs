@@ -4,8 +4,8 @@ use http::{HeaderMap, Method};
 use url::Url;
 
 use crate::{
-    auth_id::AuthChoice, body::Content, feedback::Feedback, interceptors::Hook, limits::Timeouts,
-    origin, priority::Priority, redirects::RedirectPolicy, retries::RetryPolicy,
+    auth_id::AuthChoice, body::Content, caching::CacheMode, feedback::Feedback, interceptors::Hook,
+    limits::Timeouts, origin, priority::Priority, redirects::RedirectPolicy, retries::RetryPolicy,
 };
 
 /// One call as the builder made it.
@@ -28,6 +28,7 @@ pub(crate) struct Request<'b> {
     pub(crate) retries: Option<RetryPolicy>,
     /// Whether a whole answer to a range is of no use.
     pub(crate) only_partial: bool,
+    pub(crate) cache_mode: Option<CacheMode>,
 }
 
 impl Request<'_> {
@@ -47,6 +48,7 @@ impl Request<'_> {
             auth: AuthChoice::default(),
             retries: None,
             only_partial: false,
+            cache_mode: None,
         }
     }
 
@@ -66,6 +68,7 @@ impl Request<'_> {
             auth,
             retries,
             only_partial,
+            cache_mode,
         } = self;
         Request {
             method,
@@ -81,6 +84,7 @@ impl Request<'_> {
             auth,
             retries,
             only_partial,
+            cache_mode,
         }
     }
 

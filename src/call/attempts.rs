@@ -9,6 +9,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use http::HeaderMap;
+
 use super::{
     Means, OpenBody,
     hop::Hop,
@@ -26,7 +28,8 @@ use crate::{
         retry::{self, Decision, Failed, Sendable},
     },
     retries::RetryPolicy,
-    runtime::{Answer, AnswerBody, Failure, Order, Sent, Ticket, Want},
+    runtime::{Answer, AnswerBody, Failure, Order, Sent, Ticket, Unwanted, Upload, Want},
+    watch::Watch,
 };
 
 /// Has a hop's request sent, again if its connection turns out to be dead and that is safe.
@@ -197,6 +200,31 @@ async fn attempt(
     cx.within(exchange).await.map_err(|error| error.in_queue_for(&hop.url))?
 }
 
+/// Asks once for a hop without content, and leaves the answer where it comes; tells what is sent.
+#[cfg_attr(not(feature = "cache"), expect(dead_code, reason = "only a cache asks for later"))]
+pub(super) fn begin(cx: &CallContext, means: &Means, hop: &Hop<'_>) -> Result<(Ticket, HeaderMap)> {
+    let prepared = Prepared::new(hop, &Content::Empty)?;
+    let runtime = means.runtime()?;
+    runtime.prepare(&prepared.route)?;
+    let head = prepared.head(hop);
+    let headers = head.headers.clone();
+    let bytes_max = means.config().limits.body_bytes;
+    let order = Order {
+        route: Arc::clone(&prepared.route),
+        head,
+        upload: Upload::Empty,
+        want: Want::Whole { bytes_max, unwanted: Unwanted::default() },
+        watch: Arc::new(Watch::new(None)),
+        timeouts: cx.timeouts,
+        priority: cx.priority,
+        attempt: 1,
+        fresh: false,
+        avoid: None,
+        lane_watches: false,
+    };
+    Ok((runtime.submit(order, false), headers))
+}
+
 async fn pending(ticket: &mut Ticket) -> Result<Answer, Failure> {
     (&mut ticket.pending).await
 }
@@ -204,7 +232,13 @@ async fn pending(ticket: &mut Ticket) -> Result<Answer, Failure> {
 fn reply(means: &Means, answer: Answer, attempts: u32) -> Result<HopReply> {
     let Answer { status, version, headers, body, facts, reused } = answer;
     let (remote_addr, local_addr) = (facts.remote_addr, facts.local_addr);
-    let head = HopHead { status, version, headers, remote_addr, local_addr, attempts, reused };
+    let head = HopHead {
+        remote_addr,
+        local_addr,
+        attempts,
+        reused,
+        ..HopHead::local(status, version, headers)
+    };
     let body = match body {
         AnswerBody::Whole { bytes, trailers } => OpenBody::complete(bytes, trailers),
         AnswerBody::Stream { chunks, counts } => {

@@ -48,7 +48,7 @@ struct Shown {
 }
 
 /// What credentials add to the request of one hop.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Applied {
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     /// The URL with the pairs of the query, if there are any.

@@ -105,6 +105,29 @@ impl<'m> Hop<'m> {
         self.own_retries.as_ref().unwrap_or(&config.retries.policy)
     }
 
+    /// The fields among which those of these names are: the hop's own, or the client's.
+    #[cfg_attr(not(feature = "cache"), expect(dead_code, reason = "only a cache reads directives"))]
+    pub(super) fn headers_with(&self, names: &[HeaderName]) -> &HeaderMap {
+        let are_own = names.iter().any(|name| self.headers.contains_key(name));
+        if are_own || self.own_headers.is_some() { self.headers() } else { self.defaults }
+    }
+
+    /// The same hop with other header fields.
+    #[cfg_attr(not(feature = "cache"), expect(dead_code, reason = "only a cache adds conditions"))]
+    pub(super) fn with_headers(&self, change: impl FnOnce(&mut HeaderMap)) -> Self {
+        let mut hop = Self {
+            method: self.method.clone(),
+            url: self.url.clone(),
+            headers: self.headers.clone(),
+            own_headers: self.own_headers.clone(),
+            applied: self.applied.clone(),
+            own_retries: self.own_retries.clone(),
+            ..*self
+        };
+        change(hop.headers_mut());
+        hop
+    }
+
     pub(super) const fn options(&self) -> &'m RedirectOptions {
         self.options
     }

@@ -3,11 +3,11 @@
 use http::{HeaderMap, StatusCode, Version, header};
 
 use super::{
-    Means, OpenBody, ReplyBody, attempts, credentials::CallCredentials, hop::Hop,
-    interception::Chain,
+    Means, OpenBody, ReplyBody, cached, credentials::CallCredentials, hop::Hop, interception::Chain,
 };
 use crate::{
     body::Content,
+    caching::{CacheMode, CacheReport},
     context::CallContext,
     error::{Error, ErrorKind, Result},
     history::PastHop,
@@ -36,6 +36,23 @@ pub(super) struct HopHead {
     pub(super) local_addr: Option<std::net::SocketAddr>,
     pub(super) attempts: u32,
     pub(super) reused: bool,
+    pub(super) cache: Option<CacheReport>,
+}
+
+impl HopHead {
+    /// The head of a reply that did not come over a connection.
+    pub(super) fn local(status: StatusCode, version: Version, headers: HeaderMap) -> Self {
+        Self {
+            status,
+            version,
+            headers,
+            remote_addr: None,
+            local_addr: None,
+            attempts: 0,
+            reused: false,
+            cache: None,
+        }
+    }
 }
 
 /// How the body of the last reply is wanted.
@@ -53,7 +70,17 @@ pub(super) async fn run(
     form: Form,
 ) -> Result<(ReplyHead, ReplyBody)> {
     let config = means.config();
-    let Request { method, url, mut headers, content, redirects, interceptors, auth, .. } = request;
+    let Request {
+        method,
+        url,
+        mut headers,
+        content,
+        redirects,
+        interceptors,
+        auth,
+        cache_mode,
+        ..
+    } = request;
     let decodes = request.decodes.unwrap_or(config.decodes);
     config.redirects.mark_secrets(&mut headers);
     let redirects = redirects.as_ref().unwrap_or(&config.redirects.policy);
@@ -63,8 +90,18 @@ pub(super) async fn run(
     let chain = Chain::new(means, interceptors);
     let history = Vec::new();
     let (credentials, only_partial) = (None, request.only_partial);
-    let mut hops =
-        Hops { cx, means, redirects, chain, hop, content, credentials, only_partial, history };
+    let mut hops = Hops {
+        cx,
+        means,
+        redirects,
+        chain,
+        cache_mode,
+        hop,
+        content,
+        credentials,
+        only_partial,
+        history,
+    };
     match Wanted::of(auth, means.auth()) {
         Ok(wanted) => hops.credentials = wanted.map(CallCredentials::new),
         Err(error) => return Err(hops.failed(error)),
@@ -81,6 +118,7 @@ struct Hops<'c, 'b> {
     means: &'c Means,
     redirects: &'c RedirectPolicy,
     chain: Chain,
+    cache_mode: Option<CacheMode>,
     hop: Hop<'c>,
     content: Content<'b>,
     /// `None` if the call shows none, whatever happens.
@@ -115,15 +153,15 @@ impl Hops<'_, '_> {
         }
     }
 
-    /// Has the hop answered by the network; one that is refused may be made again, with other
+    /// Has the hop answered by the cache or the network; one that is refused may be made again, with other
     /// credentials.
     async fn exchange(&mut self, form: Form) -> Result<HopReply> {
         self.check_scheme()?;
         loop {
             self.apply_credentials().await?;
             let want = self.want(form);
-            let reply = attempts::run(self.cx, self.means, &self.hop, &mut self.content, want);
-            let reply = reply.await?;
+            let asked = (&self.hop, &mut self.content);
+            let reply = cached::run(self.cx, self.means, self.cache_mode, asked, want).await?;
             if !self.is_asked_again(&reply.head)? {
                 return Ok(reply);
             }
@@ -243,7 +281,8 @@ impl Hops<'_, '_> {
     }
 
     fn reply_head(self, head: HopHead) -> ReplyHead {
-        let HopHead { status, version, headers, remote_addr, local_addr, attempts, reused } = head;
+        let HopHead { status, version, headers, remote_addr, local_addr, attempts, reused, cache } =
+            head;
         let call = self.cx.id;
         tracing::debug!(call, status = status.as_u16(), reused, attempts, "answered");
         ReplyHead {
@@ -258,6 +297,7 @@ impl Hops<'_, '_> {
             reused,
             history: self.history,
             undone: None,
+            cache,
         }
     }
 

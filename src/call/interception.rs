@@ -115,15 +115,7 @@ fn words_of(panic: &(dyn Any + Send)) -> &str {
 
 fn local_reply(answer: LocalAnswer) -> HopReply {
     let LocalAnswer { status, headers, body } = answer;
-    let head = HopHead {
-        status,
-        version: Version::HTTP_11,
-        headers,
-        remote_addr: None,
-        local_addr: None,
-        attempts: 0,
-        reused: false,
-    };
+    let head = HopHead::local(status, Version::HTTP_11, headers);
     HopReply { head, body: OpenBody::complete(body, http::HeaderMap::new()) }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use super::Caching;
 use crate::{
     config::Config,
     error::Result,
@@ -14,6 +15,7 @@ use crate::{
 pub(crate) struct Means {
     config: Config,
     auth: Registry,
+    caching: Caching,
     runtime: OnceLock<Runtime>,
     /// Held while the runtime is started, so that it is started once.
     starting: Mutex<()>,
@@ -23,9 +25,10 @@ pub(crate) struct Means {
 
 impl Means {
     /// Starts nothing yet.
-    pub(crate) fn new(config: Config, auth: Registry) -> Self {
+    pub(crate) fn new(config: Config, auth: Registry, caching: Caching) -> Self {
         let retries = config.retries.budget.map(|budget| Mutex::new(Bucket::new(budget)));
-        Self { config, auth, runtime: OnceLock::new(), starting: Mutex::new(()), retries }
+        let starting = Mutex::new(());
+        Self { config, auth, caching, runtime: OnceLock::new(), starting, retries }
     }
 
     pub(crate) const fn config(&self) -> &Config {
@@ -34,6 +37,11 @@ impl Means {
 
     pub(crate) const fn auth(&self) -> &Registry {
         &self.auth
+    }
+
+    #[cfg_attr(not(feature = "cache"), expect(dead_code, reason = "nothing to look at"))]
+    pub(crate) const fn caching(&self) -> &Caching {
+        &self.caching
     }
 
     /// What does the work; the first call starts it.
@@ -77,5 +85,6 @@ impl Means {
     pub(crate) fn abandon(&mut self) {
         // Its event queue is the parent's too: nothing of it may be touched from here.
         std::mem::forget(self.runtime.take());
+        self.caching.abandon();
     }
 }

@@ -4,10 +4,20 @@
 //! `policy/`, exchanges from `runtime/`; there is no socket here, and no rule.
 
 mod attempts;
+#[cfg(feature = "cache")]
+mod cached;
+#[cfg(not(feature = "cache"))]
+#[path = "uncached.rs"]
+mod cached;
 mod credentials;
 mod hop;
 mod hops;
 mod interception;
+#[cfg(feature = "cache")]
+mod keeping;
+#[cfg(not(feature = "cache"))]
+#[path = "keeping_nothing.rs"]
+mod keeping;
 mod means;
 mod open_body;
 mod prepared;
@@ -19,8 +29,10 @@ mod warm_up;
 
 use bytes::Bytes;
 
+pub(crate) use self::{
+    cached::Caching, means::Means, reply_body::ReplyBody, warm_up::run as warm_up,
+};
 use self::{hops::Form, open_body::OpenBody};
-pub(crate) use self::{means::Means, reply_body::ReplyBody, warm_up::run as warm_up};
 pub(crate) use crate::runtime::{Stats, Warmed};
 use crate::{
     context::CallContext,

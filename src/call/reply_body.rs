@@ -6,6 +6,7 @@ use http::{HeaderMap, Method, header};
 
 use super::OpenBody;
 use crate::{
+    caching::NotStored,
     context::CallContext,
     error::{Error, ErrorKind, Result},
     origin,
@@ -56,6 +57,12 @@ impl ReplyBody {
         self.encoded.trailers()
     }
 
+    /// What became of storing it, once that is known.
+    #[cfg_attr(not(feature = "cache"), expect(dead_code, reason = "only a cache tells"))]
+    pub(crate) const fn stored(&self) -> Option<Result<(), NotStored>> {
+        self.encoded.stored()
+    }
+
     /// The next piece; `None` at the end. After an error there is nothing more.
     pub(crate) async fn next(&mut self, cx: &CallContext) -> Result<Option<Bytes>> {
         let Some(decoding) = &mut self.decoding else { return self.encoded.next(cx).await };
@@ -84,6 +91,7 @@ impl ReplyBody {
         if let (Some(undone), Some(decoding)) = (&mut head.undone, &self.decoding) {
             undone.length = Some(decoding.encoded);
         }
+        head.note_stored(self.encoded.stored());
         let trailers = self.encoded.into_trailers();
         let timings = cx.watch.timings(cx.started, !head.reused);
         Ok(Reply::new(head, body, trailers, timings))

@@ -5,6 +5,8 @@
 mod auth;
 mod blocking_request;
 mod builder;
+#[cfg(feature = "cache")]
+mod cache;
 mod interceptors;
 mod into_url;
 mod open_reply;
@@ -25,7 +27,7 @@ pub use self::{
     request_builder::RequestBuilder,
 };
 use crate::{
-    call::{self, Means, Stats, Warmed},
+    call::{self, Caching, Means, Stats, Warmed},
     config::Config,
     context::{CallContext, Reporter},
     environment::ProcessId,
@@ -67,7 +69,7 @@ impl Client {
     /// A client with all defaults.
     #[must_use]
     pub fn new() -> Self {
-        Self::with(Config::default(), Registry::default())
+        Self::with(Config::default(), Registry::default(), Caching::default())
     }
 
     /// A client with options.
@@ -75,8 +77,9 @@ impl Client {
         ClientBuilder::new()
     }
 
-    fn with(config: Config, auth: Registry) -> Self {
-        let shared = Shared { process: ProcessId::current(), means: Means::new(config, auth) };
+    fn with(config: Config, auth: Registry, caching: Caching) -> Self {
+        let means = Means::new(config, auth, caching);
+        let shared = Shared { process: ProcessId::current(), means };
         Self { shared: Arc::new(shared) }
     }
 
@@ -228,8 +231,13 @@ impl fmt::Debug for Client {
 }
 
 /// The process-wide client behind [`get`]; in a child process after `fork` it does not work.
+///
+/// It has a cache of 32 MiB in memory, for objects of [`BlockingRequest::new`] and for calls that
+/// set a mode of the cache themselves; others do not use it.
 pub fn client() -> &'static Client {
-    static CLIENT: LazyLock<Client> = LazyLock::new(Client::new);
+    static CLIENT: LazyLock<Client> = LazyLock::new(|| {
+        Client::with(Config::default(), Registry::default(), Caching::of_the_process())
+    });
     &CLIENT
 }
 

@@ -38,12 +38,12 @@ pub struct OpenReply {
     piece: Bytes,
 }
 
-struct Parts {
+pub(super) struct Parts {
     client: Client,
     cx: CallContext,
     reporter: Reporter,
-    head: ReplyHead,
-    body: ReplyBody,
+    pub(super) head: ReplyHead,
+    pub(super) body: ReplyBody,
     ended: bool,
     /// Until the body has ended.
     held: Option<Held>,
@@ -190,7 +190,7 @@ impl OpenReply {
     }
 
     #[expect(clippy::expect_used, reason = "only what consumes it takes it apart")]
-    fn parts(&self) -> &Parts {
+    pub(super) fn parts(&self) -> &Parts {
         self.parts.as_ref().expect("an open reply is whole until it is consumed")
     }
 

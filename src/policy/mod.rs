@@ -4,6 +4,8 @@
 
 pub(crate) mod auth;
 pub(crate) mod back_off;
+#[cfg(feature = "cache")]
+pub(crate) mod cache;
 pub(crate) mod date;
 pub(crate) mod encoding;
 pub(crate) mod redirect;

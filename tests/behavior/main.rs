@@ -10,6 +10,8 @@ mod bad_input;
 mod blocking_request;
 mod bodies;
 mod bounds;
+#[cfg(feature = "cache")]
+mod cache;
 mod calls;
 mod cancellation;
 #[cfg(feature = "charset")]

@@ -20,6 +20,7 @@ use super::Client;
 use crate::{
     auth_id::AuthChoice,
     body::{Body, Content},
+    caching::CacheMode,
     error::{Error, ErrorKind, Result},
     feedback::{Feedback, Progress},
     reply::Reply,
@@ -46,6 +47,7 @@ use crate::{
 /// ```
 pub struct BlockingRequest {
     client: Client,
+    cache_mode: Option<CacheMode>,
     /// What calls leave behind; never held while a call or a listener runs.
     state: Mutex<State>,
 }
@@ -73,7 +75,8 @@ pub struct CallOptions<'f> {
 }
 
 impl<'f> CallOptions<'f> {
-    /// Asks all caches on the way for a fresh answer: `Cache-Control: no-cache`, `Pragma: no-cache`.
+    /// Asks for a fresh answer, whatever is stored, and stores that: the client's own cache is
+    /// passed by, and those on the way are told by `Cache-Control: no-cache`, `Pragma: no-cache`.
     ///
     /// A `Cache-Control` of the request's own is left as it is.
     #[must_use]
@@ -100,16 +103,18 @@ impl<'f> CallOptions<'f> {
 }
 
 impl BlockingRequest {
-    /// A request over the process-wide client; see [`client`](crate::client()) about forks.
+    /// A request over the process-wide client, whose cache of 32 MiB in memory it uses; see
+    /// [`client`](crate::client()) about forks.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_client(super::client())
+        let cache_mode = Some(CacheMode::Default);
+        Self { cache_mode, ..Self::with_client(super::client()) }
     }
 
     /// A request over this client's connections and with its options.
     #[must_use]
     pub fn with_client(client: &Client) -> Self {
-        Self { client: client.clone(), state: Mutex::default() }
+        Self { client: client.clone(), cache_mode: None, state: Mutex::default() }
     }
 
     /// Makes a `GET`. An empty reply is an error unless the options say otherwise.
@@ -248,6 +253,10 @@ impl BlockingRequest {
         if let Some(id) = self.auth_cfg() {
             request.auth = AuthChoice::Named(id.into());
         }
+        request.cache_mode = match options.force_refresh {
+            true => Some(CacheMode::ForceRefresh),
+            false => self.cache_mode,
+        };
         if options.force_refresh && !request.headers.contains_key(header::CACHE_CONTROL) {
             let no_cache = HeaderValue::from_static("no-cache");
             request.headers.insert(header::CACHE_CONTROL, no_cache.clone());

@@ -1,6 +1,8 @@
 //! Building a client; each file beside this one has the options of one topic.
 
 mod auth;
+#[cfg(feature = "cache")]
+mod cache;
 mod connections;
 mod decoding;
 #[cfg(feature = "hickory")]
@@ -19,6 +21,7 @@ use http::{HeaderName, HeaderValue, header};
 
 use super::Client;
 use crate::{
+    call::Caching,
     config::{Config, Driving},
     error::{Error, Result},
     limits::{Limits, Timeouts},
@@ -41,12 +44,14 @@ use crate::{
 pub struct ClientBuilder {
     config: Config,
     auth: Registry,
+    caching: Caching,
     error: Option<Error>,
 }
 
 impl ClientBuilder {
     pub(super) fn new() -> Self {
-        Self { config: Config::default(), auth: Registry::default(), error: None }
+        let (auth, caching) = (Registry::default(), Caching::default());
+        Self { config: Config::default(), auth, caching, error: None }
     }
 
     /// Sets all time budgets of calls that do not bring their own; replaces an earlier `timeout`.
@@ -124,7 +129,7 @@ impl ClientBuilder {
             return Err(error);
         }
         self.config.redirects.mark_secrets(&mut self.config.default_headers);
-        Ok(Client::with(self.config, self.auth))
+        Ok(Client::with(self.config, self.auth, self.caching))
     }
 }
 

@@ -37,6 +37,9 @@ impl ClientBuilder {
 
     /// Shows this certificate to servers that ask for one.
     pub fn identity(mut self, identity: Identity) -> Self {
+        if let Some(certificate) = identity.chain.first() {
+            self.caching.shown(certificate);
+        }
         self.config.tls.identity = Some(identity);
         self
     }

@@ -218,7 +218,7 @@ impl<'b> RequestBuilder<'b> {
         self.client.open_connections(self.request?, connections)
     }
 
-    fn change(mut self, change: impl FnOnce(&mut Request<'b>) -> Result<()>) -> Self {
+    pub(super) fn change(mut self, change: impl FnOnce(&mut Request<'b>) -> Result<()>) -> Self {
         if let Ok(request) = &mut self.request
             && let Err(error) = change(request)
         {

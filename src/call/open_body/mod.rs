@@ -1,11 +1,16 @@
 //! The body of a reply that is read piece by piece.
 
+#[cfg(feature = "cache")]
+mod from_store;
+
 use std::{future::poll_fn, time::Duration};
 
 use bytes::Bytes;
 use http::HeaderMap;
 
+use super::keeping::{Keeping, Stored};
 use crate::{
+    caching::NotStored,
     context::CallContext,
     error::{Error, ErrorKind, Result},
     moment::Moment,
@@ -24,6 +29,8 @@ pub(crate) struct OpenBody {
     lender: Option<Lender>,
     /// How much of it has come; `None` if the lane counts it.
     uncounted: Option<u64>,
+    /// Stores it on the way.
+    keeping: Keeping,
 }
 
 #[derive(Debug)]
@@ -31,6 +38,9 @@ enum State {
     Receiving(Receiver),
     /// Everything is there already.
     Complete(Bytes, HeaderMap),
+    /// It lies in a store.
+    #[cfg_attr(not(feature = "cache"), expect(dead_code, reason = "there is no store"))]
+    Stored(Stored, HeaderMap),
     Ended(HeaderMap),
     Failed(ErrorKind),
 }
@@ -38,11 +48,22 @@ enum State {
 impl OpenBody {
     pub(super) fn new(chunks: Receiver, lane_counts: bool, lender: Option<Lender>) -> Self {
         let uncounted = (!lane_counts).then_some(0);
-        Self { state: State::Receiving(chunks), lender, uncounted }
+        let mut body = Self::of(State::Receiving(chunks));
+        (body.lender, body.uncounted) = (lender, uncounted);
+        body
     }
 
-    pub(super) const fn complete(bytes: Bytes, trailers: HeaderMap) -> Self {
-        Self { state: State::Complete(bytes, trailers), lender: None, uncounted: None }
+    pub(super) fn complete(bytes: Bytes, trailers: HeaderMap) -> Self {
+        Self::of(State::Complete(bytes, trailers))
+    }
+
+    fn of(state: State) -> Self {
+        Self { state, lender: None, uncounted: None, keeping: Keeping::default() }
+    }
+
+    /// What became of storing it, once that is known.
+    pub(crate) const fn stored(&self) -> Option<Result<(), NotStored>> {
+        self.keeping.ended()
     }
 
     /// Says that it is the body of the call's reply after all, and so its progress.
@@ -63,7 +84,7 @@ impl OpenBody {
     /// The next piece; `None` at the end. After an error there is nothing more.
     pub(super) async fn next(&mut self, cx: &CallContext) -> Result<Option<Bytes>> {
         match &mut self.state {
-            State::Receiving(_) => {}
+            State::Receiving(_) | State::Stored(..) => {}
             State::Complete(bytes, trailers) => {
                 let (bytes, trailers) = (std::mem::take(bytes), std::mem::take(trailers));
                 self.state = State::Ended(trailers);
@@ -84,6 +105,7 @@ impl OpenBody {
             Err(error) => {
                 // Dropping the receiver is what ends the exchange.
                 self.state = State::Failed(error.kind());
+                self.keeping.give_up();
                 self.lender.iter().for_each(Lender::call_keeper);
                 Err(error)
             }
@@ -92,7 +114,17 @@ impl OpenBody {
 
     /// What comes next, as long as anything can.
     async fn receive(&mut self) -> Result<Option<Bytes>> {
-        let State::Receiving(chunks) = &mut self.state else { return Ok(None) };
+        let chunks = match &mut self.state {
+            State::Receiving(chunks) => chunks,
+            State::Stored(stored, trailers) => {
+                let piece = stored.next()?;
+                if piece.is_none() {
+                    self.state = State::Ended(std::mem::take(trailers));
+                }
+                return Ok(piece);
+            }
+            _ => return Ok(None),
+        };
         let lender = &self.lender;
         let received = poll_fn(|task| {
             let next = chunks.poll_next(task);
@@ -102,8 +134,12 @@ impl OpenBody {
             next
         });
         match received.await? {
-            Received::Chunk(chunk) => Ok(Some(chunk)),
+            Received::Chunk(chunk) => {
+                self.keeping.write(&chunk);
+                Ok(Some(chunk))
+            }
             Received::End(trailers) => {
+                self.keeping.finish(&trailers);
                 self.state = State::Ended(trailers);
                 Ok(None)
             }
@@ -132,7 +168,8 @@ impl OpenBody {
 
     /// Ends the exchange: what is left of it is of no use.
     pub(super) fn give_up(&mut self) {
-        if matches!(self.state, State::Receiving(_) | State::Complete(..)) {
+        self.keeping.give_up();
+        if !matches!(self.state, State::Ended(_) | State::Failed(_)) {
             self.state = State::Failed(ErrorKind::Body);
             self.lender.iter().for_each(Lender::call_keeper);
         }
