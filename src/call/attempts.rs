@@ -22,7 +22,6 @@ use crate::{
     body::Content,
     context::CallContext,
     error::{Error, ErrorKind, Result},
-    phase::Phase,
     policy::{
         back_off::{self, Circumstances, Ended},
         retry::{self, Decision, Failed, Sendable},
@@ -127,11 +126,10 @@ impl<'c> Wish<'c> {
 }
 
 /// An attempt that its own caller ended, by a budget or otherwise.
+///
+/// Whatever the phase was, its lane may have begun to send before it heard of that.
 fn stopped(error: Error) -> Failure {
-    let before_sending =
-        matches!(error.phase(), Some(Phase::Queue | Phase::Resolve | Phase::Connect | Phase::Tls));
-    let sent = if before_sending { Sent::Nothing } else { Sent::Perhaps };
-    Failure { error, sent, reused: false, answered: false }
+    Failure { error, sent: Sent::Perhaps, reused: false, answered: false }
 }
 
 #[derive(Clone, Copy)]

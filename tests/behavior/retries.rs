@@ -215,7 +215,8 @@ fn a_wait_holds_no_connection_and_ends_when_it_is_cancelled() {
     feedback.cancel();
     let (error, returned) = running.join_timed();
     assert!(error.is_cancelled(), "{error:?}");
-    assert_eq!(error.phase(), Some(Phase::BackOff));
+    // The connection is free a little before its caller has heard of that.
+    assert!(matches!(error.phase(), Some(Phase::BackOff | Phase::Body)), "{error:?}");
     assert!(returned - cancelled < AT_ONCE);
 }
 

@@ -12,6 +12,7 @@ use crate::{
     feedback::Feedback,
     limits::Timeouts,
     origin,
+    redirects::is_always_secret,
     request::Request,
 };
 
@@ -51,7 +52,10 @@ impl NetworkRequest {
     {
         if let Ok(target) = &mut self.target {
             match (name.try_into(), value.try_into()) {
-                (Ok(name), Ok(value)) => {
+                (Ok(name), Ok(mut value)) => {
+                    if is_always_secret(&name) {
+                        value.set_sensitive(true);
+                    }
                     target.headers.insert(name, value);
                 }
                 (Ok(name), Err(_)) => {

@@ -69,16 +69,17 @@ impl<'b> RequestBuilder<'b> {
     pub fn headers(self, headers: HeaderMap) -> Self {
         self.change(|request| {
             let mut last = None;
-            for (name, value) in headers {
-                match (name, &last) {
-                    (Some(name), _) => {
-                        request.headers.insert(&name, value);
-                        last = Some(name);
-                    }
-                    (None, Some(name)) => {
-                        request.headers.append(name, value);
-                    }
-                    (None, None) => {}
+            for (name, mut value) in headers {
+                let is_first = name.is_some();
+                last = name.or(last);
+                let Some(name) = &last else { continue };
+                if is_always_secret(name) {
+                    value.set_sensitive(true);
+                }
+                if is_first {
+                    request.headers.insert(name, value);
+                } else {
+                    request.headers.append(name, value);
                 }
             }
             Ok(())
