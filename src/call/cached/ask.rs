@@ -222,7 +222,13 @@ impl Passage<'_> {
         match (&answered.found, &answered.lookup) {
             (Some(found), _) => self.cache.forget(found),
             (None, Some(_)) => {}
-            (None, None) => self.invalidate(),
+            // Nobody has looked yet.
+            (None, None) => {
+                let looked = self.cache.look_up(self.sought()).map(|lookup| lookup.found);
+                if let Some(Ok(found)) = looked {
+                    self.cache.forget(&found);
+                }
+            }
         }
     }
 

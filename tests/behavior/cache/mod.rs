@@ -2,8 +2,13 @@
 
 mod care;
 mod credentials;
+#[cfg(feature = "disk-cache")]
+mod disk;
+#[cfg(all(feature = "gzip", feature = "brotli"))]
+mod encoded;
 mod freshness;
 mod invalidation;
+mod model;
 mod modes;
 mod ranges;
 mod single_flight;
