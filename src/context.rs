@@ -15,6 +15,7 @@ use crate::{
     environment::ProcessId,
     error::{Error, Result},
     feedback::{Feedback, Told},
+    lifecycle::Running,
     limits::Timeouts,
     moment::Moment,
     phase::{Budget, Phase},
@@ -31,6 +32,8 @@ pub(crate) struct CallContext {
     pub(crate) priority: Priority,
     pub(crate) watch: Arc<Watch>,
     process: ProcessId,
+    /// `None` before the call is entered, and when only its reply is left.
+    running: Option<Running>,
     /// When the thread that polls the call must look again though nobody woke it.
     wake_at: AtomicU64,
     /// The same for a step that has an end of its own.
@@ -49,6 +52,7 @@ impl CallContext {
             priority: Priority::default(),
             watch: Arc::new(Watch::new(feedback)),
             process,
+            running: None,
             wake_at: AtomicU64::new(Moment::NEVER.nanos()),
             step_ends_at: AtomicU64::new(Moment::NEVER.nanos()),
             waiting_since: AtomicU64::new(0),
@@ -57,6 +61,20 @@ impl CallContext {
 
     pub(crate) fn feedback(&self) -> Option<&Feedback> {
         self.watch.feedback()
+    }
+
+    /// Enters it as a call of its client.
+    pub(crate) fn entered(self, running: Running) -> Self {
+        Self { running: Some(running), ..self }
+    }
+
+    pub(crate) const fn running(&self) -> Option<&Running> {
+        self.running.as_ref()
+    }
+
+    /// Notes that the call has ended, though what is left of its reply has not.
+    pub(crate) fn call_ended(&mut self) {
+        self.running = None;
     }
 
     /// Runs `future` until it is done, the call is cancelled, or a budget runs out.
@@ -76,6 +94,9 @@ impl CallContext {
                 && cancelled.poll(cx).is_ready()
             {
                 return Poll::Ready(Err(Error::cancelled(self.watch.phase())));
+            }
+            if self.is_aborted() {
+                return Poll::Ready(Err(Error::shut_down().in_phase(self.watch.phase())));
             }
             if let Poll::Ready(output) = future.as_mut().poll(cx) {
                 // A cancelled call never looks like a success, nor like another failure.
@@ -168,11 +189,19 @@ impl CallContext {
         if self.is_cancelled() {
             return Err(Error::cancelled(self.watch.phase()));
         }
+        if self.is_aborted() {
+            return Err(Error::shut_down().in_phase(self.watch.phase()));
+        }
         let end = self.end_of_call(self.watch.phase());
         if end.at <= Moment::now() {
             return Err(Error::timed_out(end.phase, end.budget, end.limit));
         }
         Ok(())
+    }
+
+    /// Whether it has to end because its client does.
+    fn is_aborted(&self) -> bool {
+        self.running().is_some_and(Running::is_aborted)
     }
 
     /// Fails if a listener or reader has forked and this is the child, whose lanes are gone.
@@ -186,7 +215,8 @@ impl CallContext {
     pub(crate) fn nested(&self, budgets: impl FnOnce(Timeouts) -> Timeouts) -> Self {
         let timeouts = budgets(Timeouts { total: self.time_left(), ..self.timeouts });
         let feedback = self.feedback().map(Feedback::apart);
-        Self::new(timeouts, feedback.as_ref(), self.process)
+        let nested = Self::new(timeouts, feedback.as_ref(), self.process);
+        Self { running: self.running().map(Running::nested), ..nested }
     }
 
     /// Polls what a nested call does; the thread of this one wakes for it in time.

@@ -69,6 +69,8 @@ pub enum ErrorKind {
     Status,
     /// The object is in use by another call.
     Busy,
+    /// The client was shut down.
+    ShutDown,
     /// The client was made in another process, before a `fork`.
     Forked,
     /// The machine refused a resource, or there is a defect in abide.
@@ -198,6 +200,11 @@ impl Error {
             "this client belongs to the parent process and does not work after fork; \
              make a new client in this process",
         )
+    }
+
+    #[cold]
+    pub(crate) fn shut_down() -> Self {
+        Self::new(ErrorKind::ShutDown, "the client was shut down; make a new one to go on")
     }
 
     #[cold]

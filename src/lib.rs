@@ -27,7 +27,7 @@
 //! calling thread. A call may be made from anywhere: inside an async runtime's thread (it blocks
 //! that thread, as any blocking code does), inside `Drop`, inside a listener or reader of another
 //! call. The first call starts the background thread; dropping the last clone of a client ends it
-//! without waiting. After `fork`, make a new client in the child.
+//! without waiting, and [`Client::shutdown`] ends it in order and joins every thread. After `fork`, make a new client in the child.
 //!
 //! # Cancelling and time
 //!
@@ -150,6 +150,7 @@ mod history;
 mod host_options;
 mod interceptors;
 mod life;
+mod lifecycle;
 mod limits;
 mod moment;
 mod origin;
@@ -207,6 +208,7 @@ pub use crate::{
     history::PastHop,
     host_options::HostOptions,
     interceptors::{IncomingReply, InterceptorError, InterceptorId, OutgoingRequest},
+    lifecycle::Shutdown,
     limits::{Limits, Timeouts},
     phase::{Budget, Phase},
     policy::auth::{AuthConfig, AuthOrigins, AuthRequest, CredentialSource, Credentials},

@@ -4,19 +4,112 @@ use std::{
     cell::RefCell,
     io,
     sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    thread,
+    thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use url::Url;
 
 use crate::origin::Origin;
 
-/// Starts a detached thread with a name that debuggers and `top` show.
-pub(crate) fn start(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    thread::Builder::new().name(name.to_owned()).spawn(run).map(drop)
+/// The threads of one client: each has a name and is waited for when the client is shut down.
+///
+/// A client that is dropped leaves them to end by themselves.
+#[derive(Debug, Default)]
+pub(crate) struct Crew {
+    /// Held while a thread is started, has ended, or is counted.
+    members: Mutex<Members>,
+    /// Tells that a thread has ended, or was joined.
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Members {
+    all: Vec<Member>,
+    /// How many were taken out to be joined.
+    joining: usize,
+}
+
+#[derive(Debug)]
+struct Member {
+    name: String,
+    /// Whether its work is done, so that joining it takes no time.
+    has_ended: Arc<AtomicBool>,
+    handle: JoinHandle<()>,
+}
+
+impl Crew {
+    /// Starts a thread named by what it is and the first number that is free.
+    ///
+    /// Linux shows 15 bytes of a name, the number included.
+    pub(crate) fn start(
+        self: &Arc<Self>,
+        what: &str,
+        run: impl FnOnce() + Send + 'static,
+    ) -> io::Result<()> {
+        let mut members = self.lock();
+        members.all.retain(|member| !member.handle.is_finished());
+        let is_taken = |name: &String| members.all.iter().any(|member| member.name == *name);
+        let mut names = (0_usize..).map(|number| format!("{what}-{number}"));
+        let name = names.find(|name| !is_taken(name)).unwrap_or_default();
+        let has_ended = Arc::new(AtomicBool::new(false));
+        let ending = Ending { crew: Arc::clone(self), has_ended: Arc::clone(&has_ended) };
+        let run = move || {
+            let _ending = ending;
+            run();
+        };
+        let handle = thread::Builder::new().name(name.clone()).spawn(run)?;
+        members.all.push(Member { name, has_ended, handle });
+        Ok(())
+    }
+
+    /// Waits for the threads to end; the names of those that have not when the time is over.
+    ///
+    /// The thread that calls is never waited for.
+    pub(crate) fn join(&self, limit: Duration) -> Vec<String> {
+        let own = thread::current().id();
+        let is_awaited = |members: &mut Members| {
+            let mut others = members.all.iter().filter(|member| member.handle.thread().id() != own);
+            members.joining > 0 || others.any(|member| !member.has_ended.load(Ordering::SeqCst))
+        };
+        let waited = self.changed.wait_timeout_while(self.lock(), limit, is_awaited);
+        let mut members = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let may_join = |member: &mut Member| member.has_ended.load(Ordering::SeqCst);
+        let ended: Vec<_> = members.all.extract_if(.., may_join).collect();
+        members.joining += ended.len();
+        let left = members.all.iter().map(|member| member.name.clone()).collect();
+        drop(members);
+        let joined = ended.len();
+        for member in ended {
+            // Whether it panicked was told when it did.
+            let _ = member.handle.join();
+        }
+        self.lock().joining -= joined;
+        self.changed.notify_all();
+        left
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Members> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Says that a thread's work is done, also when it panicked.
+struct Ending {
+    crew: Arc<Crew>,
+    has_ended: Arc<AtomicBool>,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let members = self.crew.lock();
+        self.has_ended.store(true, Ordering::SeqCst);
+        drop(members);
+        self.crew.changed.notify_all();
+    }
 }
 
 /// An open reply that a thread holds; its connection serves no other call meanwhile.

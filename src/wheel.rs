@@ -186,6 +186,12 @@ impl Wheel {
         self.wake_keeper();
     }
 
+    /// Forgets the keeper that has left, and with it its event loop.
+    pub(crate) fn forget_keeper(&self) {
+        let waker = self.keeper_waker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(waker);
+    }
+
     /// Has a keeper that drives look whether its turn is over.
     fn call_off(&self) {
         if self.is_lent && self.driver.load(SeqCst) == Driver::Keeper as u8 {

@@ -1,11 +1,15 @@
 //! What calls work with: the options, and everything alive, started by the first call.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::{
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
 
 use super::Caching;
 use crate::{
     config::Config,
     error::Result,
+    lifecycle::{Lifecycle, Running, Shutdown},
     moment::Moment,
     policy::{auth::Registry, back_off::Bucket},
     runtime::{Runtime, Stats},
@@ -16,6 +20,7 @@ pub(crate) struct Means {
     config: Config,
     auth: Registry,
     caching: Caching,
+    lifecycle: Arc<Lifecycle>,
     runtime: OnceLock<Runtime>,
     /// Held while the runtime is started, so that it is started once.
     starting: Mutex<()>,
@@ -27,8 +32,28 @@ impl Means {
     /// Starts nothing yet.
     pub(crate) fn new(config: Config, auth: Registry, caching: Caching) -> Self {
         let retries = config.retries.budget.map(|budget| Mutex::new(Bucket::new(budget)));
-        let starting = Mutex::new(());
-        Self { config, auth, caching, runtime: OnceLock::new(), starting, retries }
+        let (lifecycle, starting) = (Lifecycle::new(), Mutex::new(()));
+        Self { config, auth, caching, lifecycle, runtime: OnceLock::new(), starting, retries }
+    }
+
+    /// Begins a call, unless the client was shut down.
+    pub(crate) fn begin_call(&self) -> Option<Running> {
+        self.lifecycle.begin_call()
+    }
+
+    /// Ends everything; in order: no new calls, the calls that run, connections, threads.
+    pub(crate) fn shut_down(&self, limit: Duration) -> Shutdown {
+        self.lifecycle.close();
+        let aborted = self.lifecycle.wait_for_calls(limit);
+        let mut left = aborted;
+        if aborted > 0 {
+            self.lifecycle.abort();
+            left = self.lifecycle.wait_for_calls(GRACE);
+        }
+        let mut ended = self.runtime.get().map(Runtime::end).unwrap_or_default();
+        ended.calls_aborted = aborted;
+        ended.calls_left = left;
+        ended
     }
 
     pub(crate) const fn config(&self) -> &Config {
@@ -88,3 +113,7 @@ impl Means {
         self.caching.abandon();
     }
 }
+
+/// How long calls that were told to end may take for it; it takes a moment, unless code of the user
+/// runs meanwhile.
+const GRACE: Duration = Duration::from_millis(500);

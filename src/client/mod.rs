@@ -15,6 +15,7 @@ mod request_builder;
 use std::{
     fmt,
     sync::{Arc, LazyLock},
+    time::Duration,
 };
 
 use http::Method;
@@ -32,6 +33,7 @@ use crate::{
     context::{CallContext, Reporter},
     environment::ProcessId,
     error::{Error, Result},
+    lifecycle::Shutdown,
     limits::Timeouts,
     policy::auth::Registry,
     reply::Reply,
@@ -174,6 +176,41 @@ impl Client {
         wait(&cx, &mut Reporter::new(), opened)
     }
 
+    /// Ends the client: no new calls, the running ones are waited for, then everything is closed.
+    ///
+    /// From now on calls fail with kind [`ShutDown`](crate::ErrorKind::ShutDown), on all clones.
+    /// Calls that run, open replies included, have until `timeout` to end; what is left then is
+    /// aborted: each such call ends with an error of that kind, and so does the next read of an open
+    /// reply. Connections are closed, and every thread that the client started is joined, so that a
+    /// library can be unloaded. What could not be ended is told, not waited for: a name that hangs in
+    /// the system's resolver keeps its thread, and code of yours is never interrupted. It returns
+    /// when all is done, and at most about two seconds after `timeout`.
+    ///
+    /// It can be called from any thread, and again; a second call ends what was left. Inside a
+    /// listener or reader it works as well, but the call that this code belongs to cannot end
+    /// meanwhile: it counts as running until `timeout` and ends, aborted, when the code returns. The
+    /// same holds for open replies of the thread that calls.
+    ///
+    /// # Errors
+    /// Kind [`Forked`](crate::ErrorKind::Forked) in a child process of the one that made the client;
+    /// nothing is done then.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// let client = abide::Client::new();
+    /// let ended = client.shutdown(Duration::from_secs(5))?;
+    /// assert!(ended.is_complete(), "{ended:?}");
+    /// # Ok::<(), abide::Error>(())
+    /// ```
+    pub fn shutdown(&self, timeout: Duration) -> Result<Shutdown> {
+        if self.is_usable_here() {
+            Ok(self.shared.means.shut_down(timeout))
+        } else {
+            Err(Error::forked())
+        }
+    }
+
     pub(crate) fn send(&self, request: Request<'_>) -> Result<Reply> {
         let cx = self.context(&request)?;
         let mut reporter = Reporter::new();
@@ -199,10 +236,12 @@ impl Client {
         if !self.is_usable_here() {
             return Err(Error::forked().during(|| request.shown()));
         }
+        let running = self.shared.means.begin_call();
+        let running = running.ok_or_else(|| Error::shut_down().during(|| request.shown()))?;
         let feedback = request.feedback.as_ref();
         let mut cx = CallContext::new(request.timeouts, feedback, self.shared.process);
         cx.priority = request.priority;
-        Ok(cx)
+        Ok(cx.entered(running))
     }
 
     fn is_usable_here(&self) -> bool {

@@ -201,6 +201,7 @@ impl OpenReply {
         let piece = wait(cx, reporter, body.next(cx));
         if !matches!(piece, Ok(Some(_))) && !std::mem::replace(ended, true) {
             *held = None;
+            cx.call_ended();
             reporter.tell_the_end(cx);
         }
         let piece = piece.map_err(|error| error.during(|| origin::redacted(&head.url)))?;

@@ -5,39 +5,51 @@
 use std::{
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Weak},
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, Weak},
     task::Poll,
 };
 
-use tokio::{runtime, task::yield_now};
+use tokio::{
+    runtime,
+    task::{AbortHandle, yield_now},
+};
 
 use super::{alarm::Alarm, lend, parker::Parker};
 use crate::{
     error::{Error, ErrorKind, Result},
     life::Life,
     moment::Moment,
-    threads,
+    threads::Crew,
     transport::pool::HandIn,
     wheel::{Held, OnLane, Turn, Wheel, Work},
 };
 
 #[derive(Debug)]
 pub(crate) struct Lane {
-    /// `None` only while the lane is dropped.
-    runtime: Option<runtime::Runtime>,
+    /// `None` once the lane has ended. Read by whoever drives, for as long as that takes, and inside
+    /// that by who starts a dial; so it is written by trying only, never by waiting.
+    event_loop: RwLock<Option<EventLoop>>,
+    /// The connections, to be ended with the lane; held for a look or a change only.
+    tasks: Mutex<Vec<AbortHandle>>,
     wheel: Arc<Wheel>,
+}
+
+#[derive(Debug)]
+struct EventLoop {
+    runtime: runtime::Runtime,
     alarm: Alarm,
 }
 
 impl Lane {
     /// Makes an event loop and its keeper.
-    pub(super) fn start(number: usize, is_lent: bool) -> Result<Arc<Self>> {
+    pub(super) fn start(number: usize, is_lent: bool, crew: &Arc<Crew>) -> Result<Arc<Self>> {
         let mut builder = runtime::Builder::new_current_thread();
         let runtime = builder.enable_io().enable_time().build().map_err(not_started)?;
         let wheel = Wheel::new(number, is_lent);
-        let lane = Arc::new(Self { runtime: Some(runtime), wheel, alarm: Alarm::default() });
+        let event_loop = RwLock::new(Some(EventLoop { runtime, alarm: Alarm::default() }));
+        let lane = Arc::new(Self { event_loop, tasks: Mutex::default(), wheel });
         let kept = Arc::clone(&lane);
-        threads::start("abide-lane", move || kept.keep()).map_err(not_started)?;
+        crew.start("abide-lane", move || kept.keep()).map_err(not_started)?;
         Ok(lane)
     }
 
@@ -54,10 +66,13 @@ impl Lane {
         F: Future<Output = ()> + Send + 'static,
     {
         let guards = (on_lane, self.wheel.work());
-        if let Some(runtime) = &self.runtime {
+        if let Some(EventLoop { runtime, .. }) = &*self.event_loop() {
             let wheel = Arc::clone(&self.wheel);
             let life = Life::begin(|life| course(wheel, guards, life));
-            drop(runtime.spawn(poll_fn(move |cx| life.poll_on_lane(cx))));
+            let task = runtime.spawn(poll_fn(move |cx| life.poll_on_lane(cx)));
+            let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+            tasks.retain(|task| !task.is_finished());
+            tasks.push(task.abort_handle());
         }
         self.wheel.see_to_it();
     }
@@ -72,13 +87,14 @@ impl Lane {
         parker: &Parker,
         until: Moment,
     ) {
-        let Some(runtime) = &self.runtime else { return };
+        let event_loop = self.event_loop();
+        let Some(EventLoop { runtime, alarm }) = &*event_loop else { return };
         let inside = lend::Inside::enter(self.wheel.number());
         let mut hand_in = hand_in;
         let notified = parker.notified();
         runtime.block_on(poll_fn(|cx| {
             hand_in.take().into_iter().for_each(HandIn::inside);
-            if notified.poll(cx).is_ready() { Poll::Ready(()) } else { self.alarm.poll(cx, until) }
+            if notified.poll(cx).is_ready() { Poll::Ready(()) } else { alarm.poll(cx, until) }
         }));
         drop(notified);
         drop(inside);
@@ -87,7 +103,8 @@ impl Lane {
 
     /// Reads what has happened to the lane's connections.
     pub(super) fn look(&self, held: Held) {
-        let Some(runtime) = &self.runtime else { return };
+        let event_loop = self.event_loop();
+        let Some(EventLoop { runtime, .. }) = &*event_loop else { return };
         let inside = lend::Inside::enter(self.wheel.number());
         runtime.block_on(yield_now());
         drop(inside);
@@ -97,7 +114,7 @@ impl Lane {
     /// Has the lane driven until it has nothing more to do.
     pub(super) fn run_once(&self) {
         let work = self.wheel.work();
-        if let Some(runtime) = &self.runtime {
+        if let Some(EventLoop { runtime, .. }) = &*self.event_loop() {
             drop(runtime.spawn(async move { drop(work) }));
         }
         self.wheel.see_to_it();
@@ -111,10 +128,12 @@ impl Lane {
                 tracing::warn!(lane = self.wheel.number(), "the event loop panicked");
             }
         }
+        self.wheel.forget_keeper();
     }
 
     fn keep_turn(&self, turn: &Turn) {
-        let Some(runtime) = &self.runtime else { return };
+        let event_loop = self.event_loop();
+        let Some(EventLoop { runtime, .. }) = &*event_loop else { return };
         let _inside = lend::Inside::enter(self.wheel.number());
         let mut was_over = false;
         runtime.block_on(poll_fn(|cx| {
@@ -131,18 +150,41 @@ impl Lane {
         }));
     }
 
+    /// Ends the lane's connections, whatever they do; they are closed when it is driven next.
+    pub(super) fn abort(&self) {
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).split_off(0);
+        tasks.iter().for_each(AbortHandle::abort);
+        self.run_once();
+    }
+
     /// Ends the lane; returns at once.
     pub(super) fn stop(&self) {
         self.wheel.stop();
+    }
+
+    /// Gives the event loop back, unless somebody drives it.
+    pub(super) fn end(&self) {
+        if let Ok(mut event_loop) = self.event_loop.try_write() {
+            end(event_loop.take());
+        }
+    }
+
+    fn event_loop(&self) -> RwLockReadGuard<'_, Option<EventLoop>> {
+        self.event_loop.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Lane {
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            // Never waits: what is left on the lane is dropped here and now.
-            runtime.shutdown_background();
-        }
+        end(self.event_loop.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+/// Never waits: what is left on the lane is dropped here and now.
+fn end(event_loop: Option<EventLoop>) {
+    if let Some(EventLoop { runtime, alarm }) = event_loop {
+        drop(alarm);
+        runtime.shutdown_background();
     }
 }
 

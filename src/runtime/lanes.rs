@@ -1,9 +1,13 @@
 //! The lanes of a client: which there are, and where the next connection goes.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::{
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    thread,
+    time::Duration,
+};
 
 use super::lane::Lane;
-use crate::{config::Driving, error::Result, wheel::OnLane};
+use crate::{config::Driving, error::Result, moment::Moment, threads::Crew, wheel::OnLane};
 
 #[derive(Debug)]
 pub(crate) struct Lanes {
@@ -11,11 +15,12 @@ pub(crate) struct Lanes {
     /// Held while a lane is chosen and, if need be, made.
     choosing: Mutex<()>,
     driving: Driving,
+    crew: Arc<Crew>,
 }
 
 impl Lanes {
-    pub(super) fn new(driving: Driving) -> Self {
-        Self { lanes: Default::default(), choosing: Mutex::new(()), driving }
+    pub(super) fn new(driving: Driving, crew: Arc<Crew>) -> Self {
+        Self { lanes: Default::default(), choosing: Mutex::new(()), driving, crew }
     }
 
     pub(super) fn get(&self, number: usize) -> Option<&Arc<Lane>> {
@@ -49,15 +54,37 @@ impl Lanes {
         if let Some(lane) = slot.get() {
             return Ok(lane);
         }
-        let lane = Lane::start(number, self.driving == Driving::Lent)?;
+        let lane = Lane::start(number, self.driving == Driving::Lent, &self.crew)?;
         Ok(slot.get_or_init(|| lane))
     }
 
     pub(super) fn stop(&self) {
-        self.lanes.iter().filter_map(OnceLock::get).for_each(|lane| lane.stop());
+        self.made_so_far().for_each(|lane| lane.stop());
+    }
+
+    /// Closes all connections, whatever they do; how many are left when the time is over.
+    pub(super) fn close_connections(&self, limit: Duration) -> usize {
+        let left = || self.made_so_far().map(|lane| lane.wheel().connections()).sum::<usize>();
+        self.made_so_far().for_each(|lane| lane.abort());
+        let until = Moment::now().plus(limit);
+        // Nobody else should pay for telling, so they are looked at now and then.
+        while left() > 0 && Moment::now() < until {
+            thread::sleep(LOOK_INTERVAL);
+        }
+        left()
+    }
+
+    /// Gives the event loops back that nobody drives.
+    pub(super) fn end(&self) {
+        self.made_so_far().for_each(|lane| lane.end());
+    }
+
+    fn made_so_far(&self) -> impl Iterator<Item = &Arc<Lane>> {
+        self.lanes.iter().filter_map(OnceLock::get)
     }
 }
 
+const LOOK_INTERVAL: Duration = Duration::from_millis(1);
 const LANES_MAX: usize = 16;
 /// Lanes that take the connections beyond what `LANES_MAX` callers need: about one per core.
 const LANES_SHARED: usize = 2;

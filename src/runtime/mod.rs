@@ -11,7 +11,10 @@ mod lend;
 mod parker;
 pub(crate) mod wait;
 
-use std::sync::{Arc, Weak};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use self::{lane::Lane, lanes::Lanes, lend::Plan};
 pub use crate::transport::pool::{Stats, Warmed};
@@ -24,7 +27,9 @@ use crate::{
     config::{Config, Driving},
     error::Result,
     life::Life,
+    lifecycle::Shutdown,
     origin::Route,
+    threads::Crew,
     transport::{
         self,
         connect::Connector,
@@ -40,19 +45,21 @@ pub(crate) struct Runtime {
     connector: Arc<Connector>,
     lanes: Arc<Lanes>,
     lends: bool,
+    crew: Arc<Crew>,
 }
 
 impl Runtime {
     /// Gets ready; lanes are made by the first dials.
     pub(crate) fn start(config: &Config) -> Result<Self> {
-        let lanes = Arc::new(Lanes::new(config.driving));
         let learns = transport::learns_http2(config);
         let pool = Pool::new(config.limits, config.connections.clone(), learns);
-        let connector = Arc::new(Connector::new(config));
+        let crew = Arc::<Crew>::default();
+        let lanes = Arc::new(Lanes::new(config.driving, Arc::clone(&crew)));
+        let connector = Arc::new(Connector::new(config, &crew));
         let (weak, dialer) = (Arc::downgrade(&lanes), Arc::clone(&connector));
         pool.start_dials_with(move |dial| start_dial(&weak, dial, &dialer));
         let lends = config.driving == Driving::Lent;
-        Ok(Self { pool, connector, lanes, lends })
+        Ok(Self { pool, connector, lanes, lends, crew })
     }
 
     /// Asks for an exchange; the ticket holds its place in the queue and its answer.
@@ -98,6 +105,17 @@ impl Runtime {
     pub(crate) fn close_idle(&self) {
         self.pool.close_idle();
     }
+
+    /// Ends everything, now that no call waits any more; what could not be ended.
+    pub(crate) fn end(&self) -> Shutdown {
+        self.pool.close();
+        let connections_left = self.lanes.close_connections(GRACE);
+        self.lanes.stop();
+        self.connector.end();
+        let threads_left = self.crew.join(GRACE);
+        self.lanes.end();
+        Shutdown { connections_left, threads_left, ..Shutdown::default() }
+    }
 }
 
 /// The lane and the connection of an open reply.
@@ -142,3 +160,6 @@ impl Drop for Runtime {
         self.lanes.stop();
     }
 }
+
+/// How long closing the connections may take, and joining the threads.
+const GRACE: Duration = Duration::from_millis(500);

@@ -58,7 +58,7 @@ impl Parker {
         Notified(self)
     }
 
-    fn notify(&self) {
+    pub(super) fn notify(&self) {
         if !self.notified.swap(true, Ordering::SeqCst) {
             let driving = self.driving.lock().unwrap_or_else(PoisonError::into_inner).take();
             match driving {

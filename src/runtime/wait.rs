@@ -7,7 +7,7 @@ use std::{
     cell::Cell,
     future::Future,
     pin::pin,
-    sync::Arc,
+    sync::{Arc, Weak},
     task::{Context, Poll, Waker},
 };
 
@@ -17,6 +17,7 @@ use super::{attendance::Attendance, lend, parker::Parker};
 use crate::{
     context::{CallContext, Reporter},
     error::Result,
+    lifecycle::{Running, Sleeper},
 };
 
 /// Polls `call` on this thread until it is done, and runs the listeners of its feedback.
@@ -26,7 +27,8 @@ pub(crate) fn wait<T>(
     call: impl Future<Output = Result<T>>,
 ) -> Result<T> {
     let seat = Seat::take();
-    let Seat { parker, waker } = &*seat;
+    seat.enter(cx);
+    let Seat { parker, waker, .. } = &*seat;
     let mut attendance = Attendance::new(waker);
     // A budget of cooperation would belong to the task whose thread this may be.
     let mut call = pin!(unconstrained(call));
@@ -65,6 +67,8 @@ pub(crate) fn wait<T>(
 struct Seat {
     parker: Arc<Parker>,
     waker: Waker,
+    /// The client that knows the thread.
+    known_to: Cell<u64>,
 }
 
 thread_local! {
@@ -77,8 +81,23 @@ impl Seat {
         let free = FREE_SEAT.try_with(Cell::take).ok().flatten();
         TakenSeat(Some(free.unwrap_or_else(|| {
             let parker = Parker::new();
-            Self { waker: Waker::from(Arc::clone(&parker)), parker }
+            Self { waker: Waker::from(Arc::clone(&parker)), parker, known_to: Cell::new(0) }
         })))
+    }
+
+    /// Has the client of a call know the thread, so that it can wake it when it ends.
+    fn enter(&self, cx: &CallContext) {
+        let Some(lifecycle) = cx.running().map(Running::lifecycle) else { return };
+        if self.known_to.replace(lifecycle.id()) != lifecycle.id() {
+            let parker: Weak<Parker> = Arc::downgrade(&self.parker);
+            lifecycle.enter_sleeper(parker);
+        }
+    }
+}
+
+impl Sleeper for Parker {
+    fn wake(&self) {
+        self.notify();
     }
 }
 

@@ -49,6 +49,7 @@ mod ranges;
 mod redirects;
 mod replies;
 mod retries;
+mod shutdown;
 mod sockets;
 mod stale_connections;
 mod streaming;

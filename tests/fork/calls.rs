@@ -43,6 +43,7 @@ pub(crate) fn every_call_on_an_inherited_client_fails_at_once() {
         assert_forked(|| client.clone().post(&url).body("bytes").send());
         assert_forked(|| client.put(&url).body(Body::reader(Unread)).send());
         assert_forked(|| client.get(&url).feedback(Feedback::new()).timeout(PATIENCE).send());
+        assert_forked(|| client.shutdown(PATIENCE));
         assert_eq!(request.get(&url, CallOptions::default()), ErrorCode::NetworkError);
         assert_eq!(request.error().unwrap().kind(), ErrorKind::Forked);
         assert_eq!(finished.load(Ordering::SeqCst), 2);

@@ -49,6 +49,7 @@ impl ErrorCode {
             | ErrorKind::Interceptor
             | ErrorKind::Limit
             | ErrorKind::Auth
+            | ErrorKind::ShutDown
             | ErrorKind::Forked
             | ErrorKind::Internal => Self::NetworkError,
         }

@@ -42,6 +42,7 @@ use crate::{
     origin::Way,
     phase::{Budget, Phase},
     sockets::SocketOptions,
+    threads::Crew,
 };
 
 /// Opens connections for one client.
@@ -62,9 +63,9 @@ pub(super) struct Connected {
 }
 
 impl Connector {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config, crew: &Arc<Crew>) -> Self {
         Self {
-            resolver: Resolver::new(&config.names),
+            resolver: Resolver::new(&config.names, crew),
             sockets: config.sockets.clone(),
             tls: Tls::new(config),
             limits: config.limits,
@@ -75,6 +76,11 @@ impl Connector {
     /// Gets ready what a dial needs and what may block: the roots of trust, once.
     pub(crate) fn prepare(&self, way: &Way) -> Result<()> {
         if way.origin.secure { self.tls.prepare(way) } else { Ok(()) }
+    }
+
+    /// Has the threads end that look names up.
+    pub(crate) fn end(&self) {
+        self.resolver.end();
     }
 
     pub(super) const fn limits(&self) -> Limits {

@@ -40,7 +40,7 @@ pub use self::{stats::Stats, warm::Warmed};
 use super::bridge::{self, Awaited, Job, Mailbox, Order, Pending};
 use crate::{
     environment::OfProcess,
-    error::{Error, ErrorKind},
+    error::Error,
     host_options::ConnectionOptions,
     life::Life,
     limits::Limits,
@@ -109,7 +109,7 @@ impl Pool {
                     break;
                 }
                 Placement::Refused(job) => {
-                    job.refuse(closed());
+                    job.refuse(Error::shut_down());
                     break;
                 }
             }
@@ -134,8 +134,8 @@ impl Pool {
             let mut state = self.lock();
             (state.close(), state.drain_idle())
         };
-        waiting.into_iter().for_each(|waiter| waiter.job.refuse(closed()));
-        warming.into_iter().for_each(|warming| warming.fail(closed()));
+        waiting.into_iter().for_each(|waiter| waiter.job.refuse(Error::shut_down()));
+        warming.into_iter().for_each(|warming| warming.fail(Error::shut_down()));
         idle.iter().for_each(Mailbox::close);
     }
 
@@ -174,7 +174,7 @@ impl Pool {
         let effects = match placement {
             Placement::Run(mailbox, job, _) => vec![Effect::Run(mailbox, job, ticket)],
             Placement::Queued(effects) => effects,
-            Placement::Refused(job) => return job.refuse(closed()),
+            Placement::Refused(job) => return job.refuse(Error::shut_down()),
         };
         self.carry_out(effects);
     }
@@ -316,7 +316,7 @@ impl Future for WarmUp {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let answer = Pin::new(&mut self.awaited).poll(cx);
-        answer.map(|answer| answer.unwrap_or_else(|| Err(closed())))
+        answer.map(|answer| answer.unwrap_or_else(|| Err(Error::shut_down())))
     }
 }
 
@@ -334,9 +334,4 @@ struct Warmth {
     pool: Arc<Pool>,
     route: Route,
     number: u64,
-}
-
-#[cold]
-fn closed() -> Error {
-    Error::new(ErrorKind::Internal, "the client is shutting down")
 }

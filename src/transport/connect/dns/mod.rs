@@ -28,7 +28,7 @@ use crate::{
     per_host::PerHost,
     phase::Phase,
     resolve::{NameOptions, Resolve},
-    threads,
+    threads::Crew,
     transport::bridge::{self, Answers},
 };
 
@@ -37,16 +37,18 @@ type Looked = std::result::Result<Addresses, Arc<io::Error>>;
 
 #[derive(Debug)]
 pub(super) struct Resolver {
-    source: Arc<dyn Resolve>,
     fixed: PerHost<Box<[SocketAddr]>>,
     /// Guards the queue and the cache; never held while a name is looked up.
     state: Mutex<State>,
     /// Wakes an idle thread when there is a name to look up.
     work: Condvar,
+    crew: Arc<Crew>,
 }
 
 #[derive(Debug)]
 struct State {
+    /// `None` when no names are looked up any more.
+    source: Option<Arc<dyn Resolve>>,
     cache: Cache,
     pending: HashMap<Box<str>, Pending>,
     queue: VecDeque<Box<str>>,
@@ -63,8 +65,9 @@ struct Pending {
 }
 
 impl Resolver {
-    pub(super) fn new(options: &NameOptions) -> Arc<Self> {
+    pub(super) fn new(options: &NameOptions, crew: &Arc<Crew>) -> Arc<Self> {
         let state = State {
+            source: Some(hickory::resolver(&options.source)),
             cache: Cache::new(options.cache),
             pending: HashMap::new(),
             queue: VecDeque::new(),
@@ -72,9 +75,19 @@ impl Resolver {
             threads: 0,
             idle_threads: 0,
         };
-        let source = hickory::resolver(&options.source);
         let (fixed, state) = (options.fixed.clone(), Mutex::new(state));
-        Arc::new(Self { source, fixed, state, work: Condvar::new() })
+        Arc::new(Self { fixed, state, work: Condvar::new(), crew: Arc::clone(crew) })
+    }
+
+    /// Looks no more names up; the threads end, but for those that are stuck.
+    pub(super) fn end(&self) {
+        let mut state = self.lock();
+        let (source, pending) = (state.source.take(), std::mem::take(&mut state.pending));
+        state.queue.clear();
+        drop(state);
+        self.work.notify_all();
+        // These may be the last to hold what is the user's, or be waited for.
+        drop((source, pending));
     }
 
     /// Where an origin can be reached: at least one address, the best first.
@@ -155,7 +168,7 @@ impl Resolver {
             return Ok(());
         }
         let resolver = Arc::clone(self);
-        match threads::start("abide-resolver", move || resolver.work()) {
+        match self.crew.start("abide-dns", move || resolver.work()) {
             Ok(()) => state.threads += 1,
             Err(error) if state.threads == 0 => return Err(error),
             // Those that run already will come to it.
@@ -167,21 +180,23 @@ impl Resolver {
     /// The life of a resolver thread.
     fn work(&self) {
         let _leaving = Leaving(self);
-        while let Some(host) = self.next_name() {
+        while let Some((host, source)) = self.next_name() {
             // Should it panic, those who wait are told by the waiters being dropped.
             let _answered = Answered { resolver: self, host: &host };
-            let looked = self.source.resolve(&host);
+            let looked = source.resolve(&host);
             self.answer(&host, looked.map(Arc::from).map_err(Arc::new));
         }
     }
 
-    /// The next name that may be looked up; `None` when there was nothing to do for a while.
-    fn next_name(&self) -> Option<Box<str>> {
+    /// The next name that may be looked up and who does it; `None` when there was nothing to do for
+    /// a while, or never will be.
+    fn next_name(&self) -> Option<(Box<str>, Arc<dyn Resolve>)> {
         let mut state = self.lock();
         let patience = Instant::now() + THREAD_IDLE;
         loop {
+            let source = Arc::clone(state.source.as_ref()?);
             if let Some(host) = state.take_name() {
-                return Some(host);
+                return Some((host, source));
             }
             let left = patience.checked_duration_since(Instant::now())?;
             state.idle_threads += 1;
