@@ -271,3 +271,14 @@ fn a_port_where_nobody_listens_is_an_error_that_says_so() {
     assert!(!format!("{error:?}").contains("hidden"), "{error:?}");
     assert_eq!(client.stats().open(), 0);
 }
+
+/// A call that comes right after the failure of another must not get its end.
+#[test]
+fn a_look_up_that_follows_a_failed_one_is_made() {
+    let names = FixedNames::new([]);
+    let client = builder().resolver(names.clone()).build().unwrap();
+    for asked in 1..=200 {
+        client.get("http://nobody.test/").send().unwrap_err();
+        assert_eq!(names.asked().len(), asked);
+    }
+}

@@ -182,8 +182,10 @@ impl Resolver {
         let _leaving = Leaving(self);
         while let Some((host, source)) = self.next_name() {
             // Should it panic, those who wait are told by the waiters being dropped.
-            let _answered = Answered { resolver: self, host: &host };
+            let mut unanswered = Unanswered { resolver: self, host: Some(&host) };
             let looked = source.resolve(&host);
+            // From here on those who wait for the name may wait for another look-up.
+            unanswered.host = None;
             self.answer(&host, looked.map(Arc::from).map_err(Arc::new));
         }
     }
@@ -295,15 +297,18 @@ impl Drop for Leaving<'_> {
 }
 
 /// Makes sure that nobody waits for a look-up that has ended.
-struct Answered<'r> {
+struct Unanswered<'r> {
     resolver: &'r Resolver,
-    host: &'r str,
+    /// `None` once it has answered.
+    host: Option<&'r str>,
 }
 
-impl Drop for Answered<'_> {
+impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
-        let pending = self.resolver.lock().pending.remove(self.host);
-        drop(pending);
+        if let Some(host) = self.host {
+            let pending = self.resolver.lock().pending.remove(host);
+            drop(pending);
+        }
     }
 }
 
