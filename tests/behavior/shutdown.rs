@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use abide::{Client, ErrorKind, Feedback, Limits, Resolve, Shutdown};
+use abide::{Client, ErrorKind, Feedback, Limits, Resolve, RetryPolicy, Shutdown};
 
 use crate::{
     alone::run_alone,
@@ -385,4 +385,17 @@ fn threads() -> Vec<String> {
     let tasks = fs::read_dir("/proc/self/task").unwrap();
     let names = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
     names.map(|name| name.trim().to_owned()).collect()
+}
+
+#[test]
+fn calls_that_wait_to_be_tried_again_are_aborted() {
+    let server = Server::http(|exchange| {
+        exchange.reply(503, &[], b"come back later");
+    });
+    let retries = RetryPolicy::up_to(3).first_delay(Duration::from_secs(60));
+    let client = builder().retries(retries).build().unwrap();
+    let ended = check_abort(&client, vec![server.url("/")], || {
+        await_stats(&client, "it was refused", |stats| (stats.calls(), stats.active()) == (1, 0));
+    });
+    assert_complete(&ended, 1);
 }
