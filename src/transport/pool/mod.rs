@@ -15,6 +15,7 @@ mod route;
 mod settle;
 mod state;
 mod stats;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod warm;

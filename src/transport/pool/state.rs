@@ -11,7 +11,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::{
     queue::Waiter,
-    route::{Idle, Protocol, RouteState, Shared, StreamEnd},
+    route::{Idle, Protocol, RouteState, Shared},
     stats::Stats,
     warm::{WarmAnswer, Warmed},
 };
@@ -245,7 +245,7 @@ impl State {
 
     /// A dial has given an HTTP/2 connection; its number.
     pub(super) fn opened_http2(&mut self, dial: &DialOrder, mut shared: Shared) -> (u64, Effects) {
-        let connection = self.has_opened();
+        let (connection, is_closed) = (self.has_opened(), self.closed);
         let state = self.dial_ended(dial);
         state.protocol = Protocol::Http2;
         Self::warm_dial_ended(state, dial.ticket);
@@ -254,6 +254,9 @@ impl State {
         shared.since = Some(Moment::now());
         state.shared.push(shared);
         let mut effects = Vec::new();
+        if is_closed {
+            self.closing += state.evict_oldest(&mut effects);
+        }
         self.settle(&dial.route, &mut effects);
         self.settle_if_short(&mut effects);
         (connection, effects)
@@ -294,83 +297,6 @@ impl State {
             waiter.job.order.watch.enter(crate::phase::Phase::Queue);
         }
         state
-    }
-
-    /// An HTTP/2 exchange has ended; the next one for the same connection, if somebody waits.
-    pub(super) fn stream_ended(
-        &mut self,
-        route: &Route,
-        connection: u64,
-        lane: usize,
-        end: StreamEnd,
-    ) -> (Option<Box<Job>>, Effects) {
-        let mut effects = Vec::new();
-        let Some(state) = self.routes.get_mut(route) else { return (None, effects) };
-        state.stream_ended(connection, end);
-        self.let_background_before(&mut effects);
-        let may_begin_background = self.background > 0 && self.may_begin_background(route, 0);
-        let state = self.route_mut(route);
-        let may_go_on = end != StreamEnd::Refused && state.has_stream(connection);
-        let waiter = may_go_on
-            .then(|| state.queue.take(may_begin_background, |order| order.avoid != Some(lane)))
-            .flatten();
-        if let Some(waiter) = &waiter {
-            state.stream_started(connection);
-            self.left_queue(waiter);
-        }
-        // Its limit may have risen meanwhile, or others may be willing.
-        self.settle(route, &mut effects);
-        self.settle_if_short(&mut effects);
-        (waiter.map(|waiter| waiter.job), effects)
-    }
-
-    /// An HTTP/2 server allows another number of streams from now on, or is trusted again.
-    pub(super) fn streams_changed(
-        &mut self,
-        route: &Route,
-        connection: u64,
-        streams_max: usize,
-    ) -> Effects {
-        let mut effects = Vec::new();
-        let Some(state) = self.routes.get_mut(route) else { return effects };
-        if let Some(shared) = state.shared_mut(connection) {
-            shared.streams_max = streams_max;
-        }
-        self.settle(route, &mut effects);
-        effects
-    }
-
-    /// An HTTP/2 connection takes no more calls.
-    pub(super) fn remove_shared(&mut self, route: &Route, connection: u64) -> Effects {
-        let mut effects = Vec::new();
-        if let Some(state) = self.routes.get_mut(route) {
-            state.shared.retain(|shared| shared.connection != connection);
-            self.settle(route, &mut effects);
-        }
-        effects
-    }
-
-    /// A connection has not taken a job, so it has ended.
-    pub(super) fn remove_ended(&mut self, route: &Route, mailbox: &Mailbox) {
-        if let Some(state) = self.routes.get_mut(route) {
-            state.shared.retain(|shared| !shared.mailbox.is_same(mailbox));
-        }
-    }
-
-    /// Takes an HTTP/2 connection off the books if it has been idle for `limit`.
-    pub(super) fn retire_idle_shared(
-        &mut self,
-        route: &Route,
-        connection: u64,
-        limit: std::time::Duration,
-    ) -> bool {
-        let Some(state) = self.routes.get_mut(route) else { return false };
-        let is_due = |since: Moment| since.plus(limit) <= Moment::now();
-        let at = state
-            .shared
-            .iter()
-            .position(|shared| shared.connection == connection && shared.since.is_some_and(is_due));
-        at.map(|at| state.shared.remove(at)).is_some()
     }
 
     /// A place is free: its socket is closed, or its dial has ended without one.

@@ -1,0 +1,5 @@
+//! The books under everything that can happen to them.
+
+mod any_order;
+mod rules;
+mod world;

@@ -1,0 +1,309 @@
+//! A world of toys: connections that are numbers, dials that end when the test says so.
+//!
+//! After each step the books must balance, and nobody may wait whom something free could serve.
+
+use std::collections::HashMap;
+
+use http::{HeaderMap, Method, Uri};
+
+use super::super::{
+    route::{Idle, Protocol, RouteState, Shared, StreamEnd},
+    state::{Bereaved, DialOrder, Effect, Effects, Next, Placement, State},
+};
+use crate::{
+    host_options::ConnectionOptions,
+    limits::{Limits, Timeouts},
+    moment::Moment,
+    origin::{Origin, Route, Way},
+    priority::Priority,
+    sync::{Arc, Weak},
+    traffic::Traffic,
+    transport::bridge::{self, Head, Job, Jobs, Mailbox, Order, Pending, Unwanted, Upload, Want},
+    watch::Watch,
+    wheel::Wheel,
+};
+
+/// What a route of the world speaks; by the last letter of its host.
+fn speaks_http2(route: &Route) -> bool {
+    route.origin.host.ends_with('2')
+}
+
+pub(super) fn route(url: &str) -> Route {
+    Arc::new(Way::to(Origin::of(&url.parse().expect("a URL")).expect("an origin")))
+}
+
+pub(super) struct World {
+    pub(super) state: State,
+    wheel: Arc<Wheel>,
+    pub(super) dials: Vec<DialOrder>,
+    /// By number.
+    pub(super) connections: HashMap<u64, Connection>,
+    /// The callers' ends of the jobs that wait, by ticket.
+    pub(super) waiting: HashMap<u64, Waiting>,
+    /// Who has begun, in that order.
+    pub(super) begun: Vec<u64>,
+    pub(super) warmed: Vec<(usize, usize)>,
+}
+
+pub(super) struct Waiting {
+    route: Route,
+    pending: Pending,
+    watch: Arc<Watch>,
+}
+
+pub(super) struct Connection {
+    pub(super) route: Route,
+    mailbox: Mailbox,
+    _jobs: Jobs,
+    is_http2: bool,
+    pub(super) exchanges: usize,
+    pub(super) is_told_to_close: bool,
+}
+
+impl World {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self::with(limits, ConnectionOptions::default())
+    }
+
+    pub(super) fn with(limits: Limits, options: ConnectionOptions) -> Self {
+        Self {
+            state: State::new(limits, options, true),
+            wheel: Wheel::new(0, false),
+            dials: Vec::new(),
+            connections: HashMap::new(),
+            waiting: HashMap::new(),
+            begun: Vec::new(),
+            warmed: Vec::new(),
+        }
+    }
+
+    /// A call comes; its ticket.
+    pub(super) fn call(&mut self, route: &Route, priority: Priority, fresh: bool) -> u64 {
+        let watch = Arc::new(Watch::new(None));
+        let order = Order {
+            route: Arc::clone(route),
+            head: Head { method: Method::GET, uri: Uri::default(), headers: HeaderMap::new() },
+            upload: Upload::Empty,
+            want: Want::Stream { unwanted: Unwanted::default() },
+            watch: Arc::clone(&watch),
+            timeouts: Timeouts::none(),
+            priority,
+            attempt: 1,
+            fresh,
+            avoid: None,
+            lane_watches: false,
+        };
+        let (job, pending) = bridge::job(order);
+        let ticket = self.state.next_ticket(1);
+        self.waiting.insert(ticket, Waiting { route: Arc::clone(route), pending, watch });
+        match self.state.place(Box::new(job), ticket) {
+            Placement::Run(mailbox, job, _) => self.begin(&mailbox, job, ticket),
+            Placement::Queued(effects) => self.carry_out(effects),
+            Placement::Refused(_) => panic!("the books are open"),
+        }
+        self.check();
+        ticket
+    }
+
+    pub(super) fn interactive(&mut self, route: &Route) -> u64 {
+        self.call(route, Priority::Interactive, false)
+    }
+
+    pub(super) fn background(&mut self, route: &Route) -> u64 {
+        self.call(route, Priority::Background, false)
+    }
+
+    pub(super) fn begin(&mut self, mailbox: &Mailbox, job: Box<Job>, ticket: u64) {
+        let connection = self.connections.values_mut().find(|c| c.mailbox.is_same(mailbox));
+        let connection = connection.expect("a connection that is there");
+        assert!(!connection.is_told_to_close, "a job for a connection that ends");
+        assert!(connection.is_http2 || connection.exchanges == 0, "two exchanges at once");
+        connection.exchanges += 1;
+        assert!(self.waiting.remove(&ticket).is_some(), "{ticket} begins twice");
+        self.begun.push(ticket);
+        drop(job);
+    }
+
+    pub(super) fn carry_out(&mut self, effects: Effects) {
+        for effect in effects {
+            match effect {
+                Effect::Dial(order) => self.dials.push(order),
+                Effect::Run(mailbox, job, ticket) => self.begin(&mailbox, job, ticket),
+                Effect::Close(mailbox) => {
+                    let told = self.connections.values_mut().find(|c| c.mailbox.is_same(&mailbox));
+                    told.expect("a connection that is there").is_told_to_close = true;
+                }
+                Effect::Warmed(_, warmed) => {
+                    let warmed = warmed.expect("no error of a dial");
+                    self.warmed.push((warmed.opened, warmed.open));
+                }
+            }
+        }
+    }
+
+    /// The ticket of a job that the books handed over directly.
+    pub(super) fn ticket_of(&self, job: &Job) -> u64 {
+        let is_it = |waiting: &Waiting| Arc::ptr_eq(&waiting.watch, &job.order.watch);
+        let found = self.waiting.iter().find(|(_, waiting)| is_it(waiting));
+        *found.expect("somebody waits for it").0
+    }
+
+    /// A dial succeeds; the connection's number.
+    pub(super) fn connect(&mut self, at: usize) -> u64 {
+        let dial = self.dials.remove(at);
+        let (mailbox, jobs) = bridge::mailbox(&self.wheel, Weak::new());
+        let is_http2 = speaks_http2(&dial.route);
+        let connection = |mailbox| Connection {
+            route: Arc::clone(&dial.route),
+            mailbox,
+            _jobs: jobs,
+            is_http2,
+            exchanges: 0,
+            is_told_to_close: false,
+        };
+        if is_http2 {
+            // Its number is known before its effects are carried out.
+            let shared = Shared::new(mailbox.clone(), STREAMS, Arc::new(Traffic::default()));
+            let (number, effects) = self.state.opened_http2(&dial, shared);
+            self.connections.insert(number, connection(mailbox));
+            self.carry_out(effects);
+            self.check();
+            return number;
+        }
+        let (number, next, effects) = self.state.opened_http1(&dial, &mailbox);
+        self.connections.insert(number, connection(mailbox));
+        self.follow(number, next, effects);
+        number
+    }
+
+    pub(super) fn follow(&mut self, number: u64, next: Next, effects: Effects) {
+        self.carry_out(effects);
+        match next {
+            Next::Job(job) => {
+                let ticket = self.ticket_of(&job);
+                let mailbox = self.connections[&number].mailbox.clone();
+                self.begin(&mailbox, job, ticket);
+            }
+            Next::Idle => {}
+            Next::Close => self.close(number),
+        }
+        self.check();
+    }
+
+    pub(super) fn fail_dial(&mut self, at: usize) {
+        let dial = self.dials.remove(at);
+        let (bereaved, effects) = self.state.dial_failed(&dial);
+        self.carry_out(effects);
+        match bereaved {
+            Bereaved::Job(_) => drop(self.waiting.remove(&dial.ticket)),
+            Bereaved::Warming(_) => self.warmed.push((0, 0)),
+            Bereaved::Nobody => {}
+        }
+        let effects = self.state.place_freed(&dial.route, 0);
+        self.carry_out(effects);
+        self.check();
+    }
+
+    /// An exchange ends well.
+    pub(super) fn finish(&mut self, number: u64) {
+        let connection = self.connections.get_mut(&number).expect("a connection that is there");
+        connection.exchanges -= 1;
+        let (route, mailbox) = (Arc::clone(&connection.route), connection.mailbox.clone());
+        if connection.is_http2 {
+            let (job, effects) = self.state.stream_ended(&route, number, 0, StreamEnd::Fine);
+            // It goes on at once, whatever it is told afterwards.
+            if let Some(job) = job {
+                let ticket = self.ticket_of(&job);
+                self.begin(&mailbox, job, ticket);
+            }
+            self.carry_out(effects);
+            self.end_if_told(number);
+            return self.check();
+        }
+        let idle = Idle { connection: number, mailbox, since: Moment::now() };
+        let (next, effects) = self.state.next_job(&route, idle, false);
+        self.follow(number, next, effects);
+    }
+
+    /// What a connection does that was told to close and has nothing more to do.
+    pub(super) fn end_if_told(&mut self, number: u64) {
+        let connection = &self.connections[&number];
+        if connection.is_told_to_close && connection.exchanges == 0 {
+            self.close(number);
+        }
+    }
+
+    /// A connection's socket is closed.
+    pub(super) fn close(&mut self, number: u64) {
+        let connection = self.connections.remove(&number).expect("a connection that is there");
+        let effects = match connection.is_http2 {
+            true => self.state.remove_shared(&connection.route, number),
+            false => {
+                self.state.remove_idle(&connection.route, number);
+                Vec::new()
+            }
+        };
+        self.carry_out(effects);
+        let effects = self.state.place_freed(&connection.route, number);
+        self.carry_out(effects);
+    }
+
+    /// A caller gives up.
+    pub(super) fn cancel(&mut self, ticket: u64) {
+        let Waiting { route, pending, .. } = self.waiting.remove(&ticket).expect("it waits");
+        drop(self.state.abandon(&route, ticket));
+        drop(pending);
+        self.check();
+    }
+
+    /// All that is told to close is closed, again and again.
+    pub(super) fn let_close(&mut self) {
+        let ends = |(number, c): (&u64, &Connection)| {
+            (c.is_told_to_close && c.exchanges == 0).then_some(*number)
+        };
+        while let Some(number) = self.connections.iter().find_map(ends) {
+            self.close(number);
+            self.check();
+        }
+    }
+
+    pub(super) fn busy(&self) -> Vec<u64> {
+        let mut busy: Vec<_> =
+            self.connections.iter().filter(|(_, c)| c.exchanges > 0).map(|(n, _)| *n).collect();
+        busy.sort_unstable();
+        busy
+    }
+
+    /// The books balance, the bounds hold, and nobody waits in vain.
+    pub(super) fn check(&self) {
+        let state = &self.state;
+        let sum = |count: fn(&RouteState) -> usize| state.routes.values().map(count).sum::<usize>();
+        assert_eq!(state.places, sum(|route| route.places));
+        assert_eq!(state.dials, sum(|route| route.dials));
+        assert_eq!(state.closing, sum(|route| route.closing.len()));
+        assert_eq!(
+            state.background,
+            sum(|route| { route.queue.iter().filter(|waiter| waiter.is_background).count() })
+        );
+        assert!(state.places <= state.limits.places_total);
+        assert!(state.dials <= state.limits.dials_total);
+        assert_eq!(sum(|route| route.queue.len()), self.waiting.len());
+        for (name, route) in &state.routes {
+            assert!(route.dials <= route.bounds.dials, "{name}");
+            // What was opened before it was known to speak HTTP/2 may be more than it would be.
+            let places_max = route.bounds.places.max(route.bounds.http2_connections);
+            assert!(route.places <= places_max, "{name}: {} places", route.places);
+            let tickets: Vec<_> = route.queue.iter().map(|waiter| waiter.ticket).collect();
+            let mut waiters = route.queue.iter().filter(|waiter| !waiter.is_background);
+            let in_vain = waiters.find(|waiter| route.can_lease(&waiter.job.order));
+            assert!(in_vain.is_none(), "{name}: {in_vain:?} of {tickets:?} waits in vain");
+        }
+    }
+
+    pub(super) fn protocol(&self, route: &Route) -> Protocol {
+        self.state.routes[route].protocol
+    }
+}
+
+/// What each HTTP/2 connection carries.
+pub(super) const STREAMS: usize = 3;

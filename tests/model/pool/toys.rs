@@ -1,0 +1,166 @@
+//! What the pool knows of the rest of abide, as small as it can be.
+
+pub(crate) mod environment {
+    /// Nothing forks in a model.
+    #[derive(Debug)]
+    pub(crate) struct OfProcess<T>(T);
+
+    impl<T> OfProcess<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(value)
+        }
+
+        pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
+            Some(&mut self.0)
+        }
+    }
+}
+
+pub(crate) mod error {
+    #[derive(Debug)]
+    pub(crate) struct Error;
+
+    pub(crate) enum ErrorKind {
+        Internal,
+    }
+
+    impl Error {
+        pub(crate) fn new(_: ErrorKind, _: &str) -> Self {
+            Self
+        }
+    }
+}
+
+pub(crate) mod life {
+    #[derive(Debug)]
+    pub(crate) struct Life;
+}
+
+pub(crate) mod limits {
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Timeouts;
+
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Limits {
+        pub(crate) places_per_route: usize,
+        pub(crate) places_total: usize,
+        pub(crate) dials_total: usize,
+    }
+}
+
+pub(crate) mod host_options {
+    use super::{limits::Limits, origin::Origin};
+
+    #[derive(Debug)]
+    pub(crate) struct RouteBounds {
+        pub(crate) places: usize,
+        pub(crate) http2_connections: usize,
+        pub(crate) dials: usize,
+    }
+
+    #[derive(Debug)]
+    pub(crate) struct ConnectionOptions;
+
+    impl ConnectionOptions {
+        pub(crate) fn bounds(&self, _: &Origin, limits: &Limits) -> RouteBounds {
+            let Limits { places_per_route: places, dials_total: dials, .. } = *limits;
+            RouteBounds { places, http2_connections: places, dials }
+        }
+
+        pub(crate) fn knows_http2(&self, _: &Origin) -> bool {
+            false
+        }
+    }
+}
+
+pub(crate) mod moment {
+    use std::{cell::Cell, time::Duration};
+
+    /// Each is later than the one before.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+    pub(crate) struct Moment(u64);
+
+    impl Moment {
+        pub(crate) const NEVER: Self = Self(u64::MAX);
+
+        pub(crate) fn now() -> Self {
+            NOW.set(NOW.get() + 1);
+            Self(NOW.get())
+        }
+
+        /// Every limit is over.
+        pub(crate) fn plus(self, _: Duration) -> Self {
+            self
+        }
+    }
+
+    std::thread_local! {
+        // All threads of an execution are run by one thread of the system.
+        static NOW: Cell<u64> = const { Cell::new(0) };
+    }
+}
+
+pub(crate) mod origin {
+    use shuttle::sync::Arc;
+
+    #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+    pub(crate) struct Origin {
+        pub(crate) secure: bool,
+        pub(crate) speaks_http2: bool,
+        pub(crate) number: usize,
+    }
+
+    #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+    pub(crate) struct Way {
+        pub(crate) origin: Origin,
+    }
+
+    pub(crate) type Route = Arc<Way>;
+}
+
+pub(crate) mod phase {
+    pub(crate) enum Phase {
+        Queue,
+    }
+}
+
+pub(crate) mod traffic {
+    #[derive(Debug)]
+    pub(crate) struct Traffic;
+
+    impl Traffic {
+        pub(crate) fn is_suspect(&self) -> bool {
+            false
+        }
+    }
+}
+
+pub(crate) mod watch {
+    use super::phase::Phase;
+
+    #[derive(Debug)]
+    pub(crate) struct Watch;
+
+    impl Watch {
+        pub(crate) fn new(_: Option<()>) -> Self {
+            Self
+        }
+
+        pub(crate) fn enter(&self, _: Phase) {}
+    }
+}
+
+pub(crate) mod wheel {
+    #[derive(Debug)]
+    pub(crate) struct Wheel;
+
+    impl Wheel {
+        pub(crate) fn number(&self) -> usize {
+            0
+        }
+
+        pub(crate) fn is_busy(&self) -> bool {
+            false
+        }
+    }
+}
