@@ -3,6 +3,7 @@
 use http::HeaderMap;
 
 use crate::{
+    cookies::CookieJar,
     host_options::ConnectionOptions,
     interceptors::Interceptors,
     limits::{Limits, Timeouts},
@@ -23,6 +24,7 @@ pub(crate) struct Config {
     pub(crate) names: NameOptions,
     pub(crate) sockets: SocketOptions,
     pub(crate) redirects: RedirectOptions,
+    pub(crate) cookies: Option<CookieJar>,
     pub(crate) interceptors: Interceptors,
     pub(crate) http1_only: bool,
     #[cfg(feature = "tls")]
@@ -60,6 +62,7 @@ impl Default for Config {
             names: NameOptions::default(),
             sockets: SocketOptions::default(),
             redirects: RedirectOptions::default(),
+            cookies: None,
             interceptors: Interceptors::default(),
             http1_only: false,
             #[cfg(feature = "tls")]

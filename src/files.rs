@@ -17,3 +17,7 @@ pub(crate) fn open(path: &Path) -> io::Result<(File, u64)> {
 pub(crate) fn append(path: &Path) -> io::Result<File> {
     File::options().create(true).append(true).open(path)
 }
+
+#[cfg(feature = "cookies")]
+#[path = "files_secret.rs"]
+pub(crate) mod secret;

@@ -41,7 +41,9 @@ impl InterceptorId {
 /// A hop that is about to go out, as interceptors see it.
 ///
 /// What they change holds for this hop alone; after a redirect they are asked again, about a
-/// request that is made anew from what the caller gave.
+/// request that is made anew from what the caller gave. The client's credentials and the cookies of
+/// a jar are added behind them and not seen; a hop that is made again because credentials were
+/// refused is shown once.
 pub struct OutgoingRequest<'h> {
     pub(crate) request_id: u64,
     pub(crate) method: &'h Method,

@@ -68,6 +68,11 @@
 //! Replies are asked for in gzip, deflate, brotli and zstd and decoded on the calling thread, piece
 //! by piece, within [`Limits`]; [`ClientBuilder::decoding`] says when not.
 //!
+//! # Cookies
+//!
+//! There are none unless a [`CookieJar`] is given to a client ([`ClientBuilder::cookies`]) or to a
+//! call ([`RequestBuilder::cookies`]). A jar is shared by threads and clients, and kept as a file.
+//!
 //! # Interceptors
 //!
 //! Code that sees each hop before it goes out and when its answer begins, may change it and may
@@ -90,7 +95,7 @@
 //!
 //! # What is not there yet
 //!
-//! There are no cookies and proxies yet.
+//! There are no proxies yet.
 //!
 //! # Features
 //!
@@ -101,6 +106,7 @@
 //! | `gzip`, `brotli`, `zstd` | yes | replies in these content codings; `gzip` has deflate too |
 //! | `charset` | yes | [`Reply::text`] in encodings other than UTF-8 |
 //! | `json` | yes | `RequestBuilder::json`, `Reply::json`, [`OAuth2`] |
+//! | `cookies` | yes | [`CookieJar`], with the list of public suffixes |
 //! | `digest` | no | `AuthConfig::digest` |
 //! | `cache` | yes | [`Cache`]: replies kept in memory, or in a store of one's own |
 //! | `disk-cache` | yes | [`Cache::disk`]: replies kept in a folder |
@@ -136,6 +142,8 @@ mod charset;
 mod config;
 mod content_disposition;
 mod context;
+#[cfg_attr(not(feature = "cookies"), path = "cookies_off.rs")]
+mod cookies;
 #[cfg(feature = "digest")]
 mod digest;
 #[cfg(not(feature = "digest"))]
@@ -192,6 +200,8 @@ pub use crate::cache::{
     Cache, CacheBody, CacheEntry, CacheHead, CacheKey, CacheReader, CacheStatistics, CacheStore,
     CacheUsage, CacheWriter, CachedReply, Clock,
 };
+#[cfg(feature = "cookies")]
+pub use crate::cookies::{Cookie, CookieJar, SameSite};
 #[cfg(feature = "json")]
 pub use crate::policy::auth::OAuth2;
 pub use crate::{

@@ -4,8 +4,9 @@ use http::{HeaderMap, Method};
 use url::Url;
 
 use crate::{
-    auth_id::AuthChoice, body::Content, caching::CacheMode, feedback::Feedback, interceptors::Hook,
-    limits::Timeouts, origin, priority::Priority, redirects::RedirectPolicy, retries::RetryPolicy,
+    auth_id::AuthChoice, body::Content, caching::CacheMode, cookies::CookieChoice,
+    feedback::Feedback, interceptors::Hook, limits::Timeouts, origin, priority::Priority,
+    redirects::RedirectPolicy, retries::RetryPolicy,
 };
 
 /// One call as the builder made it.
@@ -29,6 +30,7 @@ pub(crate) struct Request<'b> {
     /// Whether a whole answer to a range is of no use.
     pub(crate) only_partial: bool,
     pub(crate) cache_mode: Option<CacheMode>,
+    pub(crate) cookies: CookieChoice,
 }
 
 impl Request<'_> {
@@ -49,6 +51,7 @@ impl Request<'_> {
             retries: None,
             only_partial: false,
             cache_mode: None,
+            cookies: CookieChoice::default(),
         }
     }
 
@@ -69,6 +72,7 @@ impl Request<'_> {
             retries,
             only_partial,
             cache_mode,
+            cookies,
         } = self;
         Request {
             method,
@@ -85,6 +89,7 @@ impl Request<'_> {
             retries,
             only_partial,
             cache_mode,
+            cookies,
         }
     }
 

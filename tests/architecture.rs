@@ -124,8 +124,8 @@ const WALLS: &[Wall] = &[
     },
     Wall {
         names: &["std::fs"],
-        only_in: &["files.rs", "cache/disk/"],
-        why: "one file opens files, and one store keeps them",
+        only_in: &["files", "cache/disk/"],
+        why: "files are opened in one place, and one store keeps them",
     },
     Wall {
         names: &["quick_cache", "siphasher", "twox_hash"],
@@ -248,8 +248,8 @@ fn a_breach_of_a_wall_is_found_and_explained() {
         let broken = broken_walls(&[Source::new(file, text)]);
         broken.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
-    let message = "src/call/mod.rs:4: `std::fs::File`: `std::fs` only in files.rs, \
-                   cache/disk/, because one file opens files, and one store keeps them";
+    let message = "src/call/mod.rs:4: `std::fs::File`: `std::fs` only in files, \
+                   cache/disk/, because files are opened in one place, and one store keeps them";
     let text = "use std::{\n    io,\n};\nuse std::{fs::File, io};";
     assert_eq!(found("call/mod.rs", text), [message]);
 

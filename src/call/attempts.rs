@@ -12,7 +12,7 @@ use std::{
 use http::HeaderMap;
 
 use super::{
-    Means, OpenBody,
+    Means, OpenBody, cookies,
     hop::Hop,
     hops::{HopHead, HopReply},
     prepared::Prepared,
@@ -51,6 +51,9 @@ pub(super) async fn run(
             Ok(Err(failure)) => Err(failure),
             Err(error) => Err(stopped(error)),
         };
+        if let (Some(jar), Ok(reply)) = (&hop.jar, &ended) {
+            cookies::keep(jar, &hop.url, &reply.head.headers);
+        }
         let request = Sendable { is_idempotent, is_replayable: content.is_replayable() };
         plan.fresh = ended.is_err();
         if let Err(failure) = &ended

@@ -6,6 +6,7 @@ use url::Url;
 use super::credentials::Applied;
 use crate::{
     config::Config,
+    cookies::CookieJar,
     history::PastHop,
     origin::is_same_origin,
     policy::{
@@ -34,6 +35,9 @@ pub(super) struct Hop<'m> {
     pub(super) applied: Option<Applied>,
     /// In place of the client's.
     pub(super) own_retries: Option<RetryPolicy>,
+    pub(super) jar: Option<CookieJar>,
+    /// The value of `Cookie` with those of the jar, in place of the caller's own.
+    pub(super) cookies: Option<HeaderValue>,
     /// Whether the origin was left that the secrets are meant for; it never turns back.
     has_left_origin: bool,
 }
@@ -58,6 +62,8 @@ impl<'m> Hop<'m> {
             offer: may_offer.then(encoding::offer).flatten(),
             applied: None,
             own_retries: None,
+            jar: None,
+            cookies: None,
             has_left_origin: false,
         }
     }
@@ -121,6 +127,8 @@ impl<'m> Hop<'m> {
             headers: self.headers.clone(),
             own_headers: self.own_headers.clone(),
             applied: self.applied.clone(),
+            jar: self.jar.clone(),
+            cookies: self.cookies.clone(),
             own_retries: self.own_retries.clone(),
             ..*self
         };
@@ -147,6 +155,7 @@ impl<'m> Hop<'m> {
         self.own_headers = None;
         self.has_left_origin |= next.leaves_origin;
         self.applied = None;
+        self.cookies = None;
         let method = match next.becomes_get {
             true => std::mem::replace(&mut self.method, Method::GET),
             false => self.method.clone(),

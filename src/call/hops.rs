@@ -3,7 +3,8 @@
 use http::{HeaderMap, StatusCode, Version, header};
 
 use super::{
-    Means, OpenBody, ReplyBody, cached, credentials::CallCredentials, hop::Hop, interception::Chain,
+    Means, OpenBody, ReplyBody, cached, cookies, credentials::CallCredentials, hop::Hop,
+    interception::Chain,
 };
 use crate::{
     body::Content,
@@ -86,6 +87,7 @@ pub(super) async fn run(
     let redirects = redirects.as_ref().unwrap_or(&config.redirects.policy);
     let mut hop = Hop::first(method, url, headers, config, decodes);
     hop.own_retries = request.retries;
+    hop.jar = request.cookies.jar(config.cookies.as_ref());
     expect_upload(cx, &content);
     let chain = Chain::new(means, interceptors);
     let history = Vec::new();
@@ -158,6 +160,7 @@ impl Hops<'_, '_> {
     async fn exchange(&mut self, form: Form) -> Result<HopReply> {
         self.check_scheme()?;
         loop {
+            self.apply_cookies();
             self.apply_credentials().await?;
             let want = self.want(form);
             let asked = (&self.hop, &mut self.content);
@@ -168,6 +171,12 @@ impl Hops<'_, '_> {
             reply.body.drain(self.cx).await?;
             self.remember(reply.head);
             self.cx.watch.begin_again();
+        }
+    }
+
+    fn apply_cookies(&mut self) {
+        if let Some(jar) = &self.hop.jar {
+            self.hop.cookies = cookies::header(jar, &self.hop.url, self.hop.headers());
         }
     }
 

@@ -9,6 +9,8 @@ mod cached;
 #[cfg(not(feature = "cache"))]
 #[path = "uncached.rs"]
 mod cached;
+#[cfg_attr(not(feature = "cookies"), path = "no_cookies.rs")]
+mod cookies;
 mod credentials;
 mod hop;
 mod hops;

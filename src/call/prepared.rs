@@ -61,6 +61,9 @@ impl Prepared {
         if let Some(authorization) = &self.authorization {
             headers.insert(header::AUTHORIZATION, authorization.clone());
         }
+        if let Some(cookies) = &hop.cookies {
+            headers.insert(header::COOKIE, cookies.clone());
+        }
         for (name, value) in hop.applied.iter().flat_map(|applied| &applied.headers) {
             headers.insert(name, value.clone());
         }

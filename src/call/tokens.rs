@@ -10,6 +10,7 @@ use crate::{
     auth_id::AuthChoice,
     body::Content,
     context::CallContext,
+    cookies::CookieChoice,
     error::{Error, ErrorKind, Result},
     moment::Moment,
     phase::Budget,
@@ -93,6 +94,7 @@ fn request(asked: TokenRequest, cx: &CallContext) -> Request<'static> {
         // The form is wiped when the last connection that had it lets go of it.
         content: Content::Bytes(Bytes::from_owner(form)),
         auth: AuthChoice::None,
+        cookies: CookieChoice::none(),
         // Who may know the secret is said by the token URL alone.
         redirects: Some(RedirectPolicy::none()),
         ..Request::new(Method::POST, url, headers, cx.timeouts)

@@ -7,6 +7,8 @@ mod blocking_request;
 mod builder;
 #[cfg(feature = "cache")]
 mod cache;
+#[cfg(feature = "cookies")]
+mod cookies;
 mod interceptors;
 mod into_url;
 mod open_reply;

@@ -6,6 +6,8 @@ pub(crate) mod auth;
 pub(crate) mod back_off;
 #[cfg(feature = "cache")]
 pub(crate) mod cache;
+#[cfg(feature = "cookies")]
+pub(crate) mod cookies;
 pub(crate) mod date;
 pub(crate) mod encoding;
 pub(crate) mod redirect;

@@ -18,6 +18,8 @@ mod cancellation;
 mod charset;
 mod clients;
 mod connection_life;
+#[cfg(feature = "cookies")]
+mod cookies;
 mod credentials;
 mod early_answers;
 #[cfg(all(feature = "gzip", feature = "brotli", feature = "zstd"))]

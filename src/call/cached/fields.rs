@@ -3,7 +3,8 @@
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
     header::{
-        AUTHORIZATION, CACHE_CONTROL, IF_MODIFIED_SINCE, IF_NONE_MATCH, PRAGMA, PROXY_AUTHORIZATION,
+        AUTHORIZATION, CACHE_CONTROL, COOKIE, IF_MODIFIED_SINCE, IF_NONE_MATCH, PRAGMA,
+        PROXY_AUTHORIZATION,
     },
 };
 
@@ -26,6 +27,8 @@ impl Fields for Hop<'_> {
         if applied.peek().is_some() {
             // These replace what the caller has said.
             applied.for_each(|(_, value)| found(value));
+        } else if let Some(cookies) = self.cookies.as_ref().filter(|_| *name == COOKIE) {
+            found(cookies);
         } else if self.headers().contains_key(name) {
             self.headers().get_all(name).into_iter().for_each(found);
         } else {
@@ -40,6 +43,9 @@ impl Fields for Hop<'_> {
         let own = self.headers().iter();
         for (name, _) in own.chain(self.added()).filter(|(name, value)| is_secret(name, value)) {
             each(name);
+        }
+        if self.cookies.is_some() {
+            each(&COOKIE);
         }
         if let Some(applied) = &self.applied {
             applied.headers.iter().for_each(|(name, _)| each(name));

@@ -4,6 +4,8 @@ mod auth;
 #[cfg(feature = "cache")]
 mod cache;
 mod connections;
+#[cfg(feature = "cookies")]
+mod cookies;
 mod decoding;
 #[cfg(feature = "hickory")]
 mod hickory;

@@ -1,6 +1,8 @@
 //! Building one request; topics with options of their own have files of their own.
 
 mod auth;
+#[cfg(feature = "cookies")]
+mod cookies;
 mod decoding;
 mod interceptors;
 mod ranges;

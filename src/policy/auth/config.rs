@@ -20,7 +20,8 @@ use crate::{
 /// ([`RequestBuilder::auth`](crate::RequestBuilder::auth)), so that secrets are in one place. They
 /// are sent to the origins they are bound to and nowhere else: to any other, a call that names them
 /// fails before anything is sent, and a redirect there goes without them and for the rest of the
-/// call. Secrets are wiped from memory when they are dropped, and never shown.
+/// call. Secrets are wiped from memory when they are dropped here, though not where they were on
+/// their way, and never shown.
 ///
 /// ```
 /// use abide::{AuthConfig, AuthOrigins, Client};
