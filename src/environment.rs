@@ -1,4 +1,4 @@
-//! The one place that asks the process about itself.
+//! The one place that asks the process about itself and its environment.
 
 use std::{
     path::PathBuf,
@@ -27,6 +27,12 @@ impl ProcessId {
     fn last_seen() -> Self {
         Self(LAST_SEEN.load(Ordering::Relaxed))
     }
+}
+
+/// The value of an environment variable, if it is set.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    // What is not Unicode is no name of a host either, and fails where it is used.
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
 static LAST_SEEN: AtomicU32 = AtomicU32::new(0);

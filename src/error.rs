@@ -8,6 +8,7 @@ use url::Url;
 use crate::{
     history::PastHop,
     phase::{Budget, Phase},
+    proxy::Proxy,
     reply::Reply,
     threads::Held,
 };
@@ -33,6 +34,13 @@ struct Report {
     source: Option<Source>,
     reply: Option<Reply>,
     history: Vec<PastHop>,
+    proxy: Option<AtProxy>,
+}
+
+/// Which proxy it was that failed, and what it answered.
+struct AtProxy {
+    shown: String,
+    status: Option<StatusCode>,
 }
 
 /// What sort of thing went wrong.
@@ -49,6 +57,8 @@ pub enum ErrorKind {
     Resolve,
     /// No address of the host accepted a connection.
     Connect,
+    /// A proxy refused, or cannot be understood or used; [`Error::proxy`] names it.
+    Proxy,
     /// The TLS handshake failed: an untrusted certificate, no common version.
     Tls,
     /// The peer broke the rules of HTTP or closed the connection too early.
@@ -108,12 +118,34 @@ impl Error {
         self.0.kind == ErrorKind::TimedOut
     }
 
-    /// Whether no connection could be made: name, TCP or TLS, run-out budgets of these included.
+    /// Whether no connection could be made: name, TCP, proxy or TLS, run-out budgets included.
     #[must_use]
     pub fn is_connect(&self) -> bool {
-        matches!(self.0.kind, ErrorKind::Resolve | ErrorKind::Connect | ErrorKind::Tls)
+        use ErrorKind::{Connect, Proxy, Resolve, Tls};
+        matches!(self.0.kind, Resolve | Connect | Proxy | Tls)
             || (self.is_timeout()
                 && matches!(self.0.phase, Some(Phase::Resolve | Phase::Connect | Phase::Tls)))
+    }
+
+    /// Whether it was the proxy that failed: not found, not reached, not trusted, not answering in
+    /// time, or refusing.
+    #[must_use]
+    pub fn is_proxy(&self) -> bool {
+        self.0.kind == ErrorKind::Proxy || self.0.proxy.is_some()
+    }
+
+    /// The proxy that failed, as `scheme://host:port`.
+    #[must_use]
+    pub fn proxy(&self) -> Option<&str> {
+        self.0.proxy.as_ref().map(|proxy| proxy.shown.as_str())
+    }
+
+    /// The status with which a proxy refused to open a tunnel; 407 if it wants other credentials.
+    ///
+    /// To a request that it forwards a proxy answers as any server does, with a reply.
+    #[must_use]
+    pub fn proxy_status(&self) -> Option<StatusCode> {
+        self.0.proxy.as_ref().and_then(|proxy| proxy.status)
     }
 
     /// The status of the reply behind a [`Status`](ErrorKind::Status) error.
@@ -147,6 +179,7 @@ impl Error {
             source: None,
             reply: None,
             history: Vec::new(),
+            proxy: None,
         }))
     }
 
@@ -246,6 +279,23 @@ impl Error {
         self
     }
 
+    /// Says that it was the proxy that failed.
+    #[must_use]
+    pub(crate) fn at_proxy(mut self, proxy: &Proxy) -> Self {
+        self.0.proxy.get_or_insert_with(|| AtProxy { shown: proxy.to_string(), status: None });
+        self
+    }
+
+    /// Says with which status the proxy refused.
+    #[must_use]
+    pub(crate) fn refused_by(self, proxy: &Proxy, status: StatusCode) -> Self {
+        let mut error = self.at_proxy(proxy);
+        if let Some(proxy) = &mut error.0.proxy {
+            proxy.status = Some(status);
+        }
+        error
+    }
+
     /// Adds what was being tried, method and redacted URL, unless it is known already.
     #[must_use]
     pub(crate) fn during(mut self, call: impl FnOnce() -> String) -> Self {
@@ -260,6 +310,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(call) = &self.0.call {
             write!(f, "{call}: ")?;
+        }
+        if let Some(proxy) = &self.0.proxy {
+            write!(f, "at the proxy {}: ", proxy.shown)?;
         }
         f.write_str(&self.0.message)
     }

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use crate::{limits::Limits, origin::Origin, per_host::PerHost};
+use crate::{
+    limits::Limits,
+    origin::{Origin, Way},
+    per_host::PerHost,
+};
 
 /// What is different for one host; what is not set is as for the client.
 ///
@@ -115,9 +119,11 @@ impl ConnectionOptions {
     }
 
     /// Whether an origin is spoken to in HTTP/2 without asking it (RFC 9113 §3.3).
-    pub(crate) fn knows_http2(&self, origin: &Origin) -> bool {
-        let own = self.hosts.get(origin).and_then(|own| own.http2_prior_knowledge);
-        !origin.secure && own.unwrap_or(self.http2_prior_knowledge)
+    pub(crate) fn knows_http2(&self, way: &Way) -> bool {
+        let own = self.hosts.get(&way.origin).and_then(|own| own.http2_prior_knowledge);
+        // What a proxy speaks that is asked to forward, nobody knows before.
+        let is_plain = !way.origin.secure && way.forwarder().is_none();
+        is_plain && own.unwrap_or(self.http2_prior_knowledge)
     }
 }
 
@@ -151,10 +157,15 @@ mod tests {
     #[cfg(feature = "http2")]
     #[test]
     fn rfc_9113_section_3_3_only_plain_origins_are_known_to_speak_http2() {
+        let way = |url| Way::to(origin(url), None);
         let mut options = options("old", HostOptions::default().http2_prior_knowledge(false));
         options.http2_prior_knowledge = true;
-        assert!(options.knows_http2(&origin("http://new/")));
-        assert!(!options.knows_http2(&origin("http://old/")));
-        assert!(!options.knows_http2(&origin("https://new/")));
+        assert!(options.knows_http2(&way("http://new/")));
+        assert!(!options.knows_http2(&way("http://old/")));
+        assert!(!options.knows_http2(&way("https://new/")));
+        let proxy = |url| Some(crate::proxy::Proxy::new(url).expect("a proxy"));
+        let through = |url| Way::to(origin("http://new/"), proxy(url));
+        assert!(options.knows_http2(&through("socks5://p")));
+        assert!(!options.knows_http2(&through("http://p")));
     }
 }

@@ -73,6 +73,13 @@
 //! There are none unless a [`CookieJar`] is given to a client ([`ClientBuilder::cookies`]) or to a
 //! call ([`RequestBuilder::cookies`]). A jar is shared by threads and clients, and kept as a file.
 //!
+//! # Proxies
+//!
+//! HTTP and HTTPS proxies, SOCKS 4, 4a, 5 and 5h, from the environment by default, as curl reads it.
+//! [`ProxyConfig`] has the rules of a client, [`RequestBuilder::proxy`] and
+//! [`RequestBuilder::no_proxy`] are for one call. A proxy gets its credentials and nobody else
+//! does; [`Error::is_proxy`] tells when it was the proxy that failed.
+//!
 //! # Interceptors
 //!
 //! Code that sees each hop before it goes out and when its answer begins, may change it and may
@@ -93,10 +100,6 @@
 //! [`Reply::cache`] what became of that, [`Client::cache`] lets one look into it. Calls that miss the
 //! same at once make one request. A store that fails never makes a call fail.
 //!
-//! # What is not there yet
-//!
-//! There are no proxies yet.
-//!
 //! # Features
 //!
 //! | feature | default | what |
@@ -107,7 +110,7 @@
 //! | `charset` | yes | [`Reply::text`] in encodings other than UTF-8 |
 //! | `json` | yes | `RequestBuilder::json`, `Reply::json`, [`OAuth2`] |
 //! | `cookies` | yes | [`CookieJar`], with the list of public suffixes |
-//! | `digest` | no | `AuthConfig::digest` |
+//! | `digest` | no | `AuthConfig::digest`, and Digest for proxies |
 //! | `cache` | yes | [`Cache`]: replies kept in memory, or in a store of one's own |
 //! | `disk-cache` | yes | [`Cache::disk`]: replies kept in a folder |
 //! | `aws-lc-rs` | no | the choice of aws-lc-rs for the cryptography of TLS (`Crypto::AwsLc`) |
@@ -148,7 +151,6 @@ mod cookies;
 mod digest;
 #[cfg(not(feature = "digest"))]
 #[path = "digest_off.rs"]
-#[expect(dead_code, reason = "servers are answered by the feature alone")]
 mod digest;
 mod environment;
 mod error;
@@ -165,6 +167,9 @@ mod origin;
 mod per_host;
 mod phase;
 mod priority;
+mod proxy;
+mod proxy_auth;
+mod proxy_config;
 mod redirects;
 mod reply;
 mod request;
@@ -223,6 +228,8 @@ pub use crate::{
     phase::{Budget, Phase},
     policy::auth::{AuthConfig, AuthOrigins, AuthRequest, CredentialSource, Credentials},
     priority::Priority,
+    proxy::Proxy,
+    proxy_config::ProxyConfig,
     redirects::{Redirect, RedirectAction, RedirectPolicy},
     reply::Reply,
     resolve::{NameCache, Resolve},

@@ -10,7 +10,7 @@ use crate::phase::Budget;
 /// |---|---|---|
 /// | `queue` | 30 s | waiting for a connection while all places are taken |
 /// | `resolve` | 10 s | looking up the host's name |
-/// | `connect` | 10 s | opening a TCP connection, all addresses of the name together |
+/// | `connect` | 10 s | opening a TCP connection, all addresses of the name and the way through a proxy together |
 /// | `tls` | 10 s | the TLS handshake |
 /// | `first_byte` | 60 s | from the last byte sent to the head of the reply |
 /// | `idle` | 60 s | between two bytes, while sending or receiving |
@@ -79,7 +79,7 @@ impl Timeouts {
         self
     }
 
-    /// Sets the time for connecting, all addresses together; `None` switches it off.
+    /// Sets the time for connecting, all addresses and a proxy together; `None` switches it off.
     #[must_use]
     pub fn connect(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.connect = limit.into();

@@ -8,6 +8,7 @@ use url::{Host, Url};
 use crate::{
     certificates::TlsIdentity,
     error::{Error, Result},
+    proxy::Proxy,
 };
 
 /// Scheme, host and port of a URL (RFC 6454).
@@ -24,20 +25,66 @@ pub(crate) type Route = Arc<Way>;
 /// Everything that decides where and how one dials, so that connections are never shared across it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Way {
+    /// Who answers requests on the connection.
     pub(crate) origin: Origin,
-    /// The client certificate that is shown, if it is not the client's own.
+    pub(crate) via: Via,
+    /// The client certificate that the origin is shown, if it is not the client's own.
     pub(crate) identity: Option<TlsIdentity>,
 }
 
+/// What stands between.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Via {
+    Nothing,
+    /// The connection goes through this proxy.
+    Tunnel(Proxy),
+    /// The connection ends at this proxy, which is the origin here and asked for what is elsewhere,
+    /// whatever its origin.
+    Forwarder(Proxy),
+}
+
 impl Way {
-    pub(crate) const fn to(origin: Origin) -> Self {
-        Self { origin, identity: None }
+    /// The way to an origin, through a proxy if there is one.
+    ///
+    /// Only what is not secure can be asked of an HTTP proxy (RFC 9110 §7.3.2, §9.3.6).
+    pub(crate) fn to(origin: Origin, proxy: Option<Proxy>) -> Self {
+        let (origin, via) = match proxy {
+            None => (origin, Via::Nothing),
+            Some(proxy) if proxy.protocol().is_http() && !origin.secure => {
+                (proxy.origin(), Via::Forwarder(proxy))
+            }
+            Some(proxy) => (origin, Via::Tunnel(proxy)),
+        };
+        Self { origin, via, identity: None }
+    }
+
+    pub(crate) const fn proxy(&self) -> Option<&Proxy> {
+        match &self.via {
+            Via::Nothing => None,
+            Via::Tunnel(proxy) | Via::Forwarder(proxy) => Some(proxy),
+        }
+    }
+
+    pub(crate) const fn forwarder(&self) -> Option<&Proxy> {
+        match &self.via {
+            Via::Forwarder(proxy) => Some(proxy),
+            Via::Nothing | Via::Tunnel(_) => None,
+        }
+    }
+
+    /// Whether the handshake tells which protocol is spoken: only HTTP/1.1 is with a proxy.
+    pub(crate) const fn negotiates(&self) -> bool {
+        self.origin.secure && !matches!(self.via, Via::Forwarder(_))
     }
 }
 
 impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.origin.fmt(f)
+        match &self.via {
+            Via::Nothing => self.origin.fmt(f),
+            Via::Tunnel(proxy) => write!(f, "{} through {proxy}", self.origin),
+            Via::Forwarder(proxy) => write!(f, "by {proxy}"),
+        }
     }
 }
 

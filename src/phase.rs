@@ -11,7 +11,7 @@ pub enum Phase {
     Queue,
     /// Looking up the addresses of the host's name.
     Resolve,
-    /// Opening a TCP connection.
+    /// Opening a TCP connection, and asking a proxy for the way on.
     Connect,
     /// In the TLS handshake.
     Tls,
@@ -64,7 +64,7 @@ pub enum Budget {
     Queue,
     /// Looking up a name.
     Resolve,
-    /// Opening a TCP connection, all addresses of the name together.
+    /// Opening a TCP connection, all addresses of the name and the way through a proxy together.
     Connect,
     /// The TLS handshake.
     Tls,

@@ -12,6 +12,7 @@ use crate::{
     error::{Error, Result},
     history::PastHop,
     origin,
+    proxy::Proxy,
     timings::Timings,
 };
 
@@ -45,6 +46,7 @@ pub(crate) struct ReplyHead {
     pub(crate) request_id: u64,
     pub(crate) remote_addr: Option<SocketAddr>,
     pub(crate) local_addr: Option<SocketAddr>,
+    pub(crate) proxy: Option<Proxy>,
     pub(crate) attempts: u32,
     pub(crate) reused: bool,
     pub(crate) history: Vec<PastHop>,
@@ -186,10 +188,16 @@ impl Reply {
         Ok(self)
     }
 
-    /// The address of the server's end of the connection.
+    /// The address of the other end of the connection: the proxy's, if there is one.
     #[must_use]
     pub fn remote_addr(&self) -> Option<SocketAddr> {
         self.0.head.remote_addr
+    }
+
+    /// The proxy that the reply came through, or from.
+    #[must_use]
+    pub fn proxy(&self) -> Option<&Proxy> {
+        self.0.head.proxy.as_ref()
     }
 
     /// The address of this end of the connection.
@@ -254,6 +262,7 @@ impl Default for ReplyHead {
             request_id: 0,
             remote_addr: None,
             local_addr: None,
+            proxy: None,
             attempts: 0,
             reused: false,
             history: Vec::new(),

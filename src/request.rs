@@ -6,7 +6,7 @@ use url::Url;
 use crate::{
     auth_id::AuthChoice, body::Content, caching::CacheMode, cookies::CookieChoice,
     feedback::Feedback, interceptors::Hook, limits::Timeouts, origin, priority::Priority,
-    redirects::RedirectPolicy, retries::RetryPolicy,
+    proxy_config::ProxyChoice, redirects::RedirectPolicy, retries::RetryPolicy,
 };
 
 /// One call as the builder made it.
@@ -31,6 +31,7 @@ pub(crate) struct Request<'b> {
     pub(crate) only_partial: bool,
     pub(crate) cache_mode: Option<CacheMode>,
     pub(crate) cookies: CookieChoice,
+    pub(crate) proxy: ProxyChoice,
 }
 
 impl Request<'_> {
@@ -52,6 +53,7 @@ impl Request<'_> {
             only_partial: false,
             cache_mode: None,
             cookies: CookieChoice::default(),
+            proxy: ProxyChoice::default(),
         }
     }
 
@@ -73,6 +75,7 @@ impl Request<'_> {
             only_partial,
             cache_mode,
             cookies,
+            proxy,
         } = self;
         Request {
             method,
@@ -90,6 +93,7 @@ impl Request<'_> {
             only_partial,
             cache_mode,
             cookies,
+            proxy,
         }
     }
 

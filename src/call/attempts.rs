@@ -9,7 +9,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 use super::{
     Means, OpenBody, cookies,
@@ -39,15 +39,22 @@ pub(super) async fn run(
     content: &mut Content<'_>,
     want: Want,
 ) -> Result<HopReply> {
-    let prepared = Prepared::new(hop, content)?;
+    let prepared = Prepared::new(hop, content, hop.proxy(means.proxies())?)?;
     means.runtime()?.prepare(&prepared.route)?;
     let is_idempotent = retry::is_idempotent(&hop.method, hop.headers());
     let wish = Wish::new(means, hop);
-    let mut plan = Plan { want, attempt: 1, fresh: false };
+    let said = prepared.introduction(&hop.method);
+    let mut plan = Plan { want, attempt: 1, fresh: false, said, is_challenged: false };
     loop {
-        let job = Job { hop, prepared: &prepared, plan };
+        let job = Job { hop, prepared: &prepared, plan: &plan };
         let ended = match attempt(cx, means, job, content).await {
-            Ok(Ok(answer)) => Ok(reply(means, answer, plan.attempt)?),
+            Ok(Ok(answer)) => {
+                if plan.introduces_itself(hop, &prepared, &answer, content) {
+                    cx.watch.begin_again();
+                    continue;
+                }
+                Ok(reply(means, answer, plan.attempt)?)
+            }
             Ok(Err(failure)) => Err(failure),
             Err(error) => Err(stopped(error)),
         };
@@ -66,7 +73,7 @@ pub(super) async fn run(
             }
             cx.pause(delay).await?;
         } else {
-            return ended.map_err(|failure| failure.error);
+            return ended.map_err(|failure| prepared.at_fault(failure.error));
         }
         plan.attempt += 1;
         cx.watch.begin_again();
@@ -135,11 +142,36 @@ fn stopped(error: Error) -> Failure {
     Failure { error, sent: Sent::Perhaps, reused: false, answered: false }
 }
 
-#[derive(Clone, Copy)]
 struct Plan {
     want: Want,
     attempt: u32,
     fresh: bool,
+    /// What a proxy that forwards the request is told about who asks.
+    said: Option<HeaderValue>,
+    /// Whether the proxy wanted to know more already.
+    is_challenged: bool,
+}
+
+impl Plan {
+    /// Whether the answer is a proxy's wish to know who asks, which the next attempt fulfils.
+    fn introduces_itself(
+        &mut self,
+        hop: &Hop<'_>,
+        prepared: &Prepared,
+        answer: &Answer,
+        content: &Content<'_>,
+    ) -> bool {
+        prepared.heed(answer);
+        // Asked in any case, so that the next call knows what the proxy wants.
+        let is_answerable = prepared.is_answerable(self.said.as_ref(), answer);
+        if !is_answerable || self.is_challenged || !content.is_replayable() {
+            return false;
+        }
+        self.attempt += 1;
+        self.said = prepared.introduction(&hop.method);
+        self.is_challenged = true;
+        true
+    }
 }
 
 /// What an attempt is to send.
@@ -147,7 +179,7 @@ struct Plan {
 struct Job<'h> {
     hop: &'h Hop<'h>,
     prepared: &'h Prepared,
-    plan: Plan,
+    plan: &'h Plan,
 }
 
 /// One exchange: asks for it, feeds it, and waits for its answer.
@@ -162,7 +194,7 @@ async fn attempt(
     let is_streamed = matches!(plan.want, Want::Stream { .. });
     let order = Order {
         route: Arc::clone(&prepared.route),
-        head: prepared.head(hop),
+        head: prepared.head(hop, plan.said.as_ref()),
         upload,
         want: plan.want,
         watch: Arc::clone(&cx.watch),
@@ -204,10 +236,10 @@ async fn attempt(
 /// Asks once for a hop without content, and leaves the answer where it comes; tells what is sent.
 #[cfg_attr(not(feature = "cache"), expect(dead_code, reason = "only a cache asks for later"))]
 pub(super) fn begin(cx: &CallContext, means: &Means, hop: &Hop<'_>) -> Result<(Ticket, HeaderMap)> {
-    let prepared = Prepared::new(hop, &Content::Empty)?;
+    let prepared = Prepared::new(hop, &Content::Empty, hop.proxy(means.proxies())?)?;
     let runtime = means.runtime()?;
     runtime.prepare(&prepared.route)?;
-    let head = prepared.head(hop);
+    let head = prepared.head(hop, prepared.introduction(&hop.method).as_ref());
     let headers = head.headers.clone();
     let bytes_max = means.config().limits.body_bytes;
     let order = Order {
@@ -236,6 +268,7 @@ fn reply(means: &Means, answer: Answer, attempts: u32) -> Result<HopReply> {
     let head = HopHead {
         remote_addr,
         local_addr,
+        proxy: facts.proxy.clone(),
         attempts,
         reused,
         ..HopHead::local(status, version, headers)

@@ -7,12 +7,16 @@ use super::credentials::Applied;
 use crate::{
     config::Config,
     cookies::CookieJar,
+    error::Result,
     history::PastHop,
     origin::is_same_origin,
     policy::{
         encoding,
+        proxy::Rules,
         redirect::{self, Next},
     },
+    proxy::Proxy,
+    proxy_config::{ProxyChoice, ProxyWish},
     redirects::RedirectOptions,
     request::shown,
     retries::RetryPolicy,
@@ -38,6 +42,7 @@ pub(super) struct Hop<'m> {
     pub(super) jar: Option<CookieJar>,
     /// The value of `Cookie` with those of the jar, in place of the caller's own.
     pub(super) cookies: Option<HeaderValue>,
+    pub(super) proxy: ProxyWish,
     /// Whether the origin was left that the secrets are meant for; it never turns back.
     has_left_origin: bool,
 }
@@ -64,8 +69,34 @@ impl<'m> Hop<'m> {
             own_retries: None,
             jar: None,
             cookies: None,
+            proxy: ProxyWish { choice: ProxyChoice::Client, authorization: None },
             has_left_origin: false,
         }
+    }
+
+    /// The same, through the proxy that the call wants; what the call tells the proxy is taken out
+    /// of what it tells origins, whichever they will be.
+    pub(super) fn through(mut self, choice: ProxyChoice) -> Self {
+        let own = self.headers.remove(header::PROXY_AUTHORIZATION);
+        let of_client = || self.defaults.get(header::PROXY_AUTHORIZATION).cloned();
+        self.proxy = ProxyWish { choice, authorization: own.or_else(of_client) };
+        self
+    }
+
+    /// The proxy for this hop.
+    pub(super) fn proxy(&self, rules: &Rules) -> Result<Option<Proxy>> {
+        let proxy = match &self.proxy.choice {
+            ProxyChoice::Client => rules.choose(&self.url)?,
+            ProxyChoice::Direct => None,
+            ProxyChoice::Through(proxy) => Some(proxy.clone()),
+        };
+        let own = self.headers().get(header::PROXY_AUTHORIZATION);
+        Ok(match (proxy, own.or(self.proxy.authorization.as_ref())) {
+            (Some(proxy), Some(own)) if proxy.protocol().is_http() => {
+                Some(proxy.authorization(own.clone()))
+            }
+            (proxy, _) => proxy,
+        })
     }
 
     /// The URL as it is sent, which may have secrets in its query.
@@ -130,6 +161,7 @@ impl<'m> Hop<'m> {
             jar: self.jar.clone(),
             cookies: self.cookies.clone(),
             own_retries: self.own_retries.clone(),
+            proxy: self.proxy.clone(),
             ..*self
         };
         change(hop.headers_mut());

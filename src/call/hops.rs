@@ -16,6 +16,7 @@ use crate::{
         auth::Wanted,
         redirect::{self, Asked, Decision, Next},
     },
+    proxy::Proxy,
     redirects::RedirectPolicy,
     reply::ReplyHead,
     request::{Request, shown},
@@ -35,6 +36,7 @@ pub(super) struct HopHead {
     pub(super) headers: HeaderMap,
     pub(super) remote_addr: Option<std::net::SocketAddr>,
     pub(super) local_addr: Option<std::net::SocketAddr>,
+    pub(super) proxy: Option<Proxy>,
     pub(super) attempts: u32,
     pub(super) reused: bool,
     pub(super) cache: Option<CacheReport>,
@@ -49,6 +51,7 @@ impl HopHead {
             headers,
             remote_addr: None,
             local_addr: None,
+            proxy: None,
             attempts: 0,
             reused: false,
             cache: None,
@@ -80,12 +83,13 @@ pub(super) async fn run(
         interceptors,
         auth,
         cache_mode,
+        proxy,
         ..
     } = request;
     let decodes = request.decodes.unwrap_or(config.decodes);
     config.redirects.mark_secrets(&mut headers);
     let redirects = redirects.as_ref().unwrap_or(&config.redirects.policy);
-    let mut hop = Hop::first(method, url, headers, config, decodes);
+    let mut hop = Hop::first(method, url, headers, config, decodes).through(proxy);
     hop.own_retries = request.retries;
     hop.jar = request.cookies.jar(config.cookies.as_ref());
     expect_upload(cx, &content);
@@ -290,8 +294,8 @@ impl Hops<'_, '_> {
     }
 
     fn reply_head(self, head: HopHead) -> ReplyHead {
-        let HopHead { status, version, headers, remote_addr, local_addr, attempts, reused, cache } =
-            head;
+        let HopHead { status, version, headers, remote_addr, local_addr, proxy, .. } = head;
+        let HopHead { attempts, reused, cache, .. } = head;
         let call = self.cx.id;
         tracing::debug!(call, status = status.as_u16(), reused, attempts, "answered");
         ReplyHead {
@@ -302,6 +306,7 @@ impl Hops<'_, '_> {
             request_id: self.cx.id,
             remote_addr,
             local_addr,
+            proxy,
             attempts,
             reused,
             history: self.history,

@@ -11,7 +11,7 @@ use crate::{
     error::Result,
     lifecycle::{Lifecycle, Running, Shutdown},
     moment::Moment,
-    policy::{auth::Registry, back_off::Bucket},
+    policy::{auth::Registry, back_off::Bucket, proxy::Rules},
     runtime::{Runtime, Stats},
 };
 
@@ -21,6 +21,7 @@ pub(crate) struct Means {
     auth: Registry,
     caching: Caching,
     lifecycle: Arc<Lifecycle>,
+    proxies: Rules,
     runtime: OnceLock<Runtime>,
     /// Held while the runtime is started, so that it is started once.
     starting: Mutex<()>,
@@ -32,8 +33,9 @@ impl Means {
     /// Starts nothing yet.
     pub(crate) fn new(config: Config, auth: Registry, caching: Caching) -> Self {
         let retries = config.retries.budget.map(|budget| Mutex::new(Bucket::new(budget)));
-        let (lifecycle, starting) = (Lifecycle::new(), Mutex::new(()));
-        Self { config, auth, caching, lifecycle, runtime: OnceLock::new(), starting, retries }
+        let (lifecycle, proxies) = (Lifecycle::new(), Rules::new(&config.proxies));
+        let (runtime, starting) = (OnceLock::new(), Mutex::new(()));
+        Self { config, auth, caching, lifecycle, proxies, runtime, starting, retries }
     }
 
     /// Begins a call, unless the client was shut down.
@@ -67,6 +69,11 @@ impl Means {
     #[cfg_attr(not(feature = "cache"), expect(dead_code, reason = "nothing to look at"))]
     pub(crate) const fn caching(&self) -> &Caching {
         &self.caching
+    }
+
+    /// Which proxy is used for what.
+    pub(super) const fn proxies(&self) -> &Rules {
+        &self.proxies
     }
 
     /// What does the work; the first call starts it.

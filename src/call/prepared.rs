@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::{
-    HeaderMap, HeaderValue, Method, Uri, header,
+    HeaderMap, HeaderValue, Method, StatusCode, Uri, header,
     uri::{Authority, PathAndQuery, Scheme},
 };
 use url::{Position, Url};
@@ -12,9 +12,10 @@ use super::hop::Hop;
 use crate::{
     basic::basic,
     body::Content,
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     origin::{Origin, Route, Way},
-    runtime::Head,
+    proxy::Proxy,
+    runtime::{Answer, Head},
     secret::Secret,
 };
 
@@ -28,35 +29,70 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    pub(super) fn new(hop: &Hop<'_>, content: &Content<'_>) -> Result<Self> {
+    pub(super) fn new(hop: &Hop<'_>, content: &Content<'_>, proxy: Option<Proxy>) -> Result<Self> {
         let origin = Origin::of(&hop.url)?;
         let (authority, host) = origin.authority()?;
+        let scheme = if origin.secure { Scheme::HTTPS } else { Scheme::HTTP };
+        let way = way(origin, proxy, hop);
         let (authority, host) = match hop.headers().get(header::HOST) {
+            // A proxy goes by the URL, whatever the origin is to be called.
+            Some(own) if way.forwarder().is_some() => (authority, own.clone()),
             Some(own) => (authority_of(own)?, own.clone()),
             None => (authority, host),
         };
         check_framing(hop.headers(), content)?;
         Ok(Self {
-            uri: uri(hop.sent_url(), origin.secure, authority)?,
-            route: Arc::new(way(origin, hop)),
+            uri: uri(hop.sent_url(), scheme, authority)?,
+            route: Arc::new(way),
             host,
             authorization: user_information(hop)?,
             content_length: content_length(&hop.method, content),
         })
     }
 
+    /// What a proxy that forwards the request is told about who asks; nobody else is told.
+    pub(super) fn introduction(&self, method: &Method) -> Option<HeaderValue> {
+        self.route.forwarder()?.introduction(method, &self.uri)
+    }
+
+    /// Whether the answer is a proxy's wish to know who asks, which another request can fulfil.
+    pub(super) fn is_answerable(&self, said: Option<&HeaderValue>, answer: &Answer) -> bool {
+        answer.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+            && self
+                .route
+                .forwarder()
+                .is_some_and(|proxy| proxy.is_answerable(said, &answer.headers))
+    }
+
+    /// Reads what a proxy that forwards says about the next request.
+    pub(super) fn heed(&self, answer: &Answer) {
+        if let Some(proxy) = self.route.forwarder() {
+            proxy.heed(&answer.headers);
+        }
+    }
+
+    /// Says that a broken connection was a proxy's, if it was.
+    pub(super) fn at_fault(&self, error: Error) -> Error {
+        match self.route.forwarder() {
+            Some(proxy) if error.kind() == ErrorKind::Protocol => error.at_proxy(proxy),
+            _ => error,
+        }
+    }
+
     /// The head to send; each attempt gets its own, since the wire keeps it.
-    pub(super) fn head(&self, hop: &Hop<'_>) -> Head {
+    pub(super) fn head(&self, hop: &Hop<'_>, introduction: Option<&HeaderValue>) -> Head {
         let mut headers = HeaderMap::with_capacity(hop.header_count_max() + 3);
         // The first, so that it is sent first (RFC 9110 §7.2).
         headers.insert(header::HOST, self.host.clone());
         for (name, value) in hop.headers() {
-            if name != header::HOST {
+            if name != header::HOST && name != header::PROXY_AUTHORIZATION {
                 headers.append(name, value.clone());
             }
         }
         for (name, value) in hop.added() {
-            headers.append(name, value.clone());
+            if name != header::PROXY_AUTHORIZATION {
+                headers.append(name, value.clone());
+            }
         }
         if let Some(authorization) = &self.authorization {
             headers.insert(header::AUTHORIZATION, authorization.clone());
@@ -67,6 +103,9 @@ impl Prepared {
         for (name, value) in hop.applied.iter().flat_map(|applied| &applied.headers) {
             headers.insert(name, value.clone());
         }
+        if let Some(introduction) = introduction {
+            headers.insert(header::PROXY_AUTHORIZATION, introduction.clone());
+        }
         if let Some(length) = &self.content_length {
             headers.insert(header::CONTENT_LENGTH, length.clone());
         }
@@ -74,13 +113,13 @@ impl Prepared {
     }
 }
 
-fn uri(url: &Url, secure: bool, authority: Authority) -> Result<Uri> {
+fn uri(url: &Url, scheme: Scheme, authority: Authority) -> Result<Uri> {
     let unsendable = || Error::invalid("the URL's path or query cannot be sent in a request");
     let target =
         bytes::Bytes::copy_from_slice(url[Position::BeforePath..Position::AfterQuery].as_bytes());
     let target = PathAndQuery::from_maybe_shared(target).map_err(|e| unsendable().because(e))?;
     let mut parts = http::uri::Parts::default();
-    parts.scheme = Some(if secure { Scheme::HTTPS } else { Scheme::HTTP });
+    parts.scheme = Some(scheme);
     parts.authority = Some(authority);
     parts.path_and_query = Some(target);
     Uri::from_parts(parts).map_err(|e| unsendable().because(e))
@@ -91,9 +130,9 @@ fn authority_of(host: &HeaderValue) -> Result<Authority> {
         .map_err(|e| Error::invalid("the header `host` names no host").because(e))
 }
 
-fn way(origin: Origin, hop: &Hop<'_>) -> Way {
+fn way(origin: Origin, proxy: Option<Proxy>, hop: &Hop<'_>) -> Way {
     let identity = hop.applied.as_ref().and_then(|applied| applied.identity.clone());
-    Way { identity, ..Way::to(origin) }
+    Way { identity, ..Way::to(origin, proxy) }
 }
 
 /// The URL's credentials, unless the caller has given others.

@@ -29,9 +29,9 @@ async fn open(
 ) -> Result<Warmed> {
     let config = means.config();
     let timeouts: Timeouts = request.timeouts;
-    let Request { method, url, headers, content, .. } = request;
-    let hop = Hop::first(method, url, headers, config, false);
-    let route = Prepared::new(&hop, &content)?.route;
+    let Request { method, url, headers, content, proxy, .. } = request;
+    let hop = Hop::first(method, url, headers, config, false).through(proxy);
+    let route = Prepared::new(&hop, &content, hop.proxy(means.proxies())?)?.route;
     let runtime = means.runtime()?;
     runtime.prepare(&route)?;
     let order = WarmOrder { route, connections, timeouts, avoid: None };

@@ -17,6 +17,7 @@ use crate::{
     error::Result,
     history::PastHop,
     origin,
+    proxy::Proxy,
     reply::{Reply, ReplyHead},
     runtime::wait::wait,
     threads::Held,
@@ -117,10 +118,16 @@ impl OpenReply {
         &self.parts().head.history
     }
 
-    /// The address of the server's end of the connection.
+    /// The address of the other end of the connection: the proxy's, if there is one.
     #[must_use]
     pub fn remote_addr(&self) -> Option<SocketAddr> {
         self.parts().head.remote_addr
+    }
+
+    /// The proxy that the reply comes through, or from.
+    #[must_use]
+    pub fn proxy(&self) -> Option<&Proxy> {
+        self.parts().head.proxy.as_ref()
     }
 
     /// The address of this end of the connection.

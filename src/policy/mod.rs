@@ -10,5 +10,6 @@ pub(crate) mod cache;
 pub(crate) mod cookies;
 pub(crate) mod date;
 pub(crate) mod encoding;
+pub(crate) mod proxy;
 pub(crate) mod redirect;
 pub(crate) mod retry;

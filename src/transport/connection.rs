@@ -5,13 +5,15 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use crate::{life::Life, traffic::Traffic};
+use crate::{life::Life, proxy::Proxy, traffic::Traffic};
 
 /// The facts about a connection that replies tell.
 #[derive(Debug)]
 pub(crate) struct Facts {
     pub(crate) remote_addr: Option<SocketAddr>,
     pub(crate) local_addr: Option<SocketAddr>,
+    /// What the connection goes through, or ends at.
+    pub(crate) proxy: Option<Proxy>,
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) home: Home,
 }

@@ -67,6 +67,7 @@ pub(crate) async fn establish(
         limits: connector.limits(),
         lifespan: options.lifespan,
         pings: options.http2_pings,
+        absolute_form: dial.route().forwarder().is_some(),
         wheel,
     };
     let traffic: Arc<Traffic> = Arc::clone(&facts.traffic);

@@ -11,7 +11,7 @@ use abide::{Client, ClientBuilder, Driving, Resolve, Stats};
 use crate::waiting::{eventually, eventually_or};
 
 /// Where every test begins: the defaults, but the way of driving that the environment names, so
-/// that the whole suite runs in each of them.
+/// that the whole suite runs in each of them, and no proxy that the environment may name.
 pub(crate) fn builder() -> ClientBuilder {
     let driving = match std::env::var("ABIDE_TEST_DRIVING").as_deref() {
         Err(_) => Driving::default(),
@@ -19,7 +19,7 @@ pub(crate) fn builder() -> ClientBuilder {
         Ok("lent") => Driving::Lent,
         Ok(other) => panic!("ABIDE_TEST_DRIVING is `{other}`, neither `background` nor `lent`"),
     };
-    Client::builder().driving(driving)
+    Client::builder().driving(driving).no_proxy()
 }
 
 pub(crate) fn client() -> Client {

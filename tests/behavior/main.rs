@@ -46,6 +46,7 @@ mod many_cancels;
 mod names;
 mod pool;
 mod priorities;
+mod proxies;
 mod random;
 mod ranges;
 mod redirects;

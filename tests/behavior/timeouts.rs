@@ -67,6 +67,15 @@ pub(crate) fn at(
     Stall { make, client, _scenery: Box::new(server) }
 }
 
+/// A wait of a client that something has to stay alive for.
+pub(crate) fn with_scenery(
+    client: Client,
+    scenery: impl Send + 'static,
+    make: impl Fn(&Client) -> Error + Send + 'static,
+) -> Stall {
+    Stall { make: Box::new(make), client, _scenery: Box::new(scenery) }
+}
+
 fn before_the_reply(timeouts: Timeouts) -> Stall {
     at(silent(), timeouts, |client, url| client.get(url).send().unwrap_err())
 }

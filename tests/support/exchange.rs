@@ -1,5 +1,7 @@
 //! What a handler holds: one request of one connection, and everything that can be done to it.
 
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -166,6 +168,50 @@ impl Exchange {
         self.ledger.await_signal_in_handler(name, count);
     }
 
+    /// Connects to where the request asks, its name being this machine, and carries bytes both ways
+    /// until the client has gone; answers 502 if that is not possible.
+    pub(crate) fn tunnel(&mut self) {
+        self.tunnel_with(&[]);
+    }
+
+    /// As [`Self::tunnel`], with more in the head of the answer.
+    pub(crate) fn tunnel_with(&mut self, headers: &[(&str, &str)]) {
+        match TcpStream::connect(here(&self.request.target)) {
+            Ok(upstream) => {
+                self.begin_reply(200, headers);
+                self.wire.relay(&upstream);
+            }
+            Err(_) => {
+                self.reply(502, &[], b"");
+            }
+        }
+        self.fate = Fate::Dropped;
+    }
+
+    /// Asks the origin that the absolute target names, its name being this machine, and answers
+    /// with what it says; the body of the request is not passed on.
+    pub(crate) fn forward(&mut self) {
+        let rest = self.request.target.strip_prefix("http://").expect("an absolute target");
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let upstream = TcpStream::connect(here(authority));
+        let Ok(mut upstream) = upstream else {
+            self.reply(502, &[], b"");
+            return;
+        };
+        let mut head = format!("{} /{path} HTTP/1.1\r\nconnection: close\r\n", self.request.method);
+        for (name, value) in &self.request.headers {
+            if !name.eq_ignore_ascii_case("proxy-authorization") {
+                head.extend([name, ": ", value, "\r\n"]);
+            }
+        }
+        let asked = upstream.write_all(format!("{head}\r\n").as_bytes());
+        let mut answer = Vec::new();
+        if asked.and_then(|()| upstream.read_to_end(&mut answer)).is_ok() {
+            self.write(answer);
+        }
+        self.close();
+    }
+
     /// Carries out the fate of the connection; gives it back if it can serve another request.
     fn settle(mut self) -> Option<Wire> {
         if self.fate == Fate::Reuse {
@@ -182,6 +228,12 @@ impl Exchange {
         self.ledger.depart(self.connection);
         None
     }
+}
+
+/// The port of `host:port` on this machine.
+fn here(authority: &str) -> SocketAddr {
+    let port = authority.rsplit_once(':').map_or("80", |(_, port)| port);
+    (Ipv4Addr::LOCALHOST, port.parse().expect("a port")).into()
 }
 
 fn head_of_reply(status: u16, headers: &[(&str, &str)]) -> Vec<u8> {

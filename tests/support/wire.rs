@@ -2,7 +2,8 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustls::{HandshakeKind, ServerConfig, ServerConnection, Stream};
@@ -123,6 +124,34 @@ impl Wire {
         drop(SockRef::from(&*self.socket).set_linger(Some(Duration::ZERO)));
     }
 
+    /// Carries bytes both ways until the client has gone; an end of the other side is passed on.
+    pub(super) fn relay(&mut self, upstream: &TcpStream) {
+        let tls = self.tls.take().map(Mutex::new);
+        let tls = tls.as_ref();
+        let socket = &*self.socket;
+        let ahead = std::mem::take(&mut self.ahead);
+        let _ = (&*upstream).write_all(&ahead);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut buffer = vec![0; READ_MAX];
+                while let Ok(length @ 1..) = (&*upstream).read(&mut buffer) {
+                    if write_through(socket, tls, &buffer[..length]).is_err() {
+                        break;
+                    }
+                }
+                drop(socket.shutdown(Shutdown::Write));
+            });
+            let mut buffer = vec![0; READ_MAX];
+            while let Ok(length @ 1..) = (&*socket).read(&mut buffer) {
+                let Ok(plain) = opened(tls, &buffer[..length]) else { break };
+                if (&*upstream).write_all(&plain).is_err() {
+                    break;
+                }
+            }
+            drop(upstream.shutdown(Shutdown::Both));
+        });
+    }
+
     fn read_more(&mut self) -> Option<Vec<u8>> {
         let mut buffer = vec![0; READ_MAX];
         let mut socket = &*self.socket;
@@ -133,6 +162,37 @@ impl Wire {
         buffer.truncate(length.ok()?);
         Some(buffer).filter(|buffer| !buffer.is_empty())
     }
+}
+
+/// Writes while another thread may read; over TLS the lock is not held while the socket is read.
+fn write_through(
+    mut socket: &TcpStream,
+    tls: Option<&Mutex<ServerConnection>>,
+    bytes: &[u8],
+) -> io::Result<()> {
+    let Some(tls) = tls else { return socket.write_all(bytes) };
+    let mut tls = tls.lock().expect("the TLS state");
+    tls.writer().write_all(bytes)?;
+    while tls.wants_write() {
+        tls.write_tls(&mut socket)?;
+    }
+    Ok(())
+}
+
+/// The content of what was read from a socket.
+fn opened(tls: Option<&Mutex<ServerConnection>>, mut bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let Some(tls) = tls else { return Ok(bytes.to_vec()) };
+    let mut tls = tls.lock().expect("the TLS state");
+    let mut plain = Vec::new();
+    while !bytes.is_empty() {
+        tls.read_tls(&mut bytes)?;
+        tls.process_new_packets().map_err(io::Error::other)?;
+        match tls.reader().read_to_end(&mut plain) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(plain)
 }
 
 const READ_MAX: usize = 64 * 1024;

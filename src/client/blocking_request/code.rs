@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind};
 /// | code | when | kinds of [`Error`] |
 /// |---|---|---|
 /// | `NoError` 0 | there is a reply with a status below 400, and a `GET` got content | none |
-/// | `NetworkError` 1 | there is no reply | `Cancelled` ([`Error::is_cancelled`] tells), `InvalidRequest`, `Resolve`, `Connect`, `Tls`, `Protocol`, `Body`, `Decode`, `Redirect`, `Interceptor`, `Limit`, `Auth`, `Forked`, `Internal` |
+/// | `NetworkError` 1 | there is no reply | `Cancelled` ([`Error::is_cancelled`] tells), `InvalidRequest`, `Resolve`, `Connect`, `Proxy`, `Tls`, `Protocol`, `Body`, `Decode`, `Redirect`, `Interceptor`, `Limit`, `Auth`, `Forked`, `Internal` |
 /// | `TimeoutError` 2 | a time budget ran out, whichever | `TimedOut` |
 /// | `ServerExceptionError` 3 | status 400 and above, an empty answer to a `GET`, a whole answer to a range | `Status` |
 /// | `BusyError` 4 | the object is making another call; not in the original | `Busy` |
@@ -41,6 +41,7 @@ impl ErrorCode {
             | ErrorKind::InvalidRequest
             | ErrorKind::Resolve
             | ErrorKind::Connect
+            | ErrorKind::Proxy
             | ErrorKind::Tls
             | ErrorKind::Protocol
             | ErrorKind::Body

@@ -11,6 +11,7 @@ mod decoding;
 mod hickory;
 mod interceptors;
 mod names;
+mod proxies;
 mod redirects;
 mod retries;
 mod sockets;

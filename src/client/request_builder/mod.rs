@@ -5,6 +5,7 @@ mod auth;
 mod cookies;
 mod decoding;
 mod interceptors;
+mod proxies;
 mod ranges;
 mod redirects;
 mod retries;

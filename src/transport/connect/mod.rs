@@ -1,7 +1,8 @@
-//! Opening connections: names, TCP, TLS, each within its budget.
+//! Opening connections: names, TCP, proxies, TLS, each within its budget.
 //!
-//! `connect` below is the order of steps; `dns/` looks names up on threads of its own, `tcp.rs`
-//! races the addresses, `tls/` is the only folder that knows rustls.
+//! `connect` below is the order of steps, `proxied.rs` what a proxy adds to it (`tunnel.rs` asks an
+//! HTTP proxy, `socks.rs` another), and `steps.rs` holds the budgets; `dns/` looks names up on
+//! threads of its own, `tcp.rs` races the addresses, `tls/` is the only folder that knows rustls.
 
 mod dns;
 #[cfg(feature = "hickory")]
@@ -9,6 +10,9 @@ mod hickory;
 #[cfg(not(feature = "hickory"))]
 #[path = "no_hickory.rs"]
 mod hickory;
+mod proxied;
+mod socks;
+mod steps;
 #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "nothing is secure then"))]
 mod stream;
 #[cfg(any(target_os = "android", target_os = "linux"))]
@@ -23,13 +27,14 @@ mod tls;
 #[cfg(not(feature = "tls"))]
 #[path = "no_tls.rs"]
 mod tls;
+mod tunnel;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use tokio::{net::TcpStream, time::timeout};
+use http::{HeaderValue, header};
 
 pub(crate) use self::tls::{OFFERS_ALPN, is_tls_failure};
-use self::{dns::Resolver, stream::Stream, tls::Tls};
+use self::{dns::Resolver, steps::Steps, stream::Stream, tls::Tls};
 use super::{
     connection::{Facts, Home},
     pool::Dial,
@@ -39,8 +44,8 @@ use crate::{
     error::{Error, ErrorKind, Result},
     host_options::ConnectionOptions,
     limits::Limits,
-    origin::Way,
-    phase::{Budget, Phase},
+    origin::{Origin, Via, Way},
+    phase::Phase,
     sockets::SocketOptions,
     threads::Crew,
 };
@@ -51,6 +56,9 @@ pub(crate) struct Connector {
     resolver: Arc<Resolver>,
     sockets: SocketOptions,
     tls: Tls,
+    tls_to_proxies: Tls,
+    /// What proxies are told about the client.
+    user_agent: Option<HeaderValue>,
     limits: Limits,
     options: ConnectionOptions,
 }
@@ -68,6 +76,8 @@ impl Connector {
             resolver: Resolver::new(&config.names, crew),
             sockets: config.sockets.clone(),
             tls: Tls::new(config),
+            tls_to_proxies: Tls::for_proxies(config),
+            user_agent: config.default_headers.get(header::USER_AGENT).cloned(),
             limits: config.limits,
             options: config.connections.clone(),
         }
@@ -75,7 +85,12 @@ impl Connector {
 
     /// Gets ready what a dial needs and what may block: the roots of trust, once.
     pub(crate) fn prepare(&self, way: &Way) -> Result<()> {
-        if way.origin.secure { self.tls.prepare(way) } else { Ok(()) }
+        if let Some(proxy) = way.proxy().filter(|proxy| proxy.origin().secure) {
+            self.tls_to_proxies
+                .prepare(&Way::to(proxy.origin(), None))
+                .map_err(|error| error.at_proxy(proxy))?;
+        }
+        if way.negotiates() { self.tls.prepare(way) } else { Ok(()) }
     }
 
     /// Has the threads end that look names up.
@@ -91,49 +106,36 @@ impl Connector {
         &self.options
     }
 
-    /// Resolves, connects, and speaks TLS if the route is secure.
+    /// Resolves, connects, has a proxy connect, and speaks TLS if the origin is secure.
     pub(super) async fn connect(&self, dial: &Dial, home: Home) -> Result<Connected> {
-        let (origin, timeouts) = (&dial.route().origin, dial.timeouts());
-        let mut last = Phase::Queue;
-        let mut enter = |phase| {
-            dial.watch().advance(last, phase);
-            last = phase;
+        let way = &**dial.route();
+        let mut steps = Steps::new(dial);
+        let stream = match &way.via {
+            Via::Nothing => self.reach(&way.origin, &mut steps).await?,
+            Via::Forwarder(proxy) => self.reach_proxy(proxy, &mut steps).await?,
+            Via::Tunnel(proxy) => self.through(proxy, &way.origin, &mut steps).await?,
         };
-        enter(Phase::Resolve);
-        let look_up = self.resolver.look_up(origin);
-        let addresses = within(look_up, Phase::Resolve, Budget::Resolve, timeouts.resolve).await?;
-        enter(Phase::Connect);
-        let tcp = tcp::connect(addresses, &origin.host, &self.sockets, timeouts.connect).await?;
-        let (remote_addr, local_addr) = (tcp.peer_addr().ok(), tcp.local_addr().ok());
-        let (stream, speaks_http2) = if origin.secure {
-            enter(Phase::Tls);
-            self.secure(tcp, dial).await?
-        } else {
-            (Stream::Plain(tcp), self.options.knows_http2(origin))
+        let tcp = stream.tcp();
+        let facts = Facts {
+            remote_addr: tcp.peer_addr().ok(),
+            local_addr: tcp.local_addr().ok(),
+            proxy: way.proxy().cloned(),
+            traffic: Arc::default(),
+            home,
         };
-        let facts = Facts { remote_addr, local_addr, traffic: Arc::default(), home };
+        if !way.negotiates() {
+            let speaks_http2 = self.options.knows_http2(way);
+            return Ok(Connected { stream, facts, speaks_http2 });
+        }
+        let (stream, speaks_http2) = steps.tls(self.tls.connect(stream, way)).await?;
         Ok(Connected { stream, facts, speaks_http2 })
     }
 
-    async fn secure(&self, tcp: TcpStream, dial: &Dial) -> Result<(Stream, bool)> {
-        let handshake = self.tls.connect(tcp, dial.route());
-        within(handshake, Phase::Tls, Budget::Tls, dial.timeouts().tls).await
-    }
-}
-
-/// Runs one step of a dial within its budget.
-async fn within<T>(
-    step: impl Future<Output = Result<T>>,
-    phase: Phase,
-    budget: Budget,
-    limit: Option<Duration>,
-) -> Result<T> {
-    match limit {
-        None => step.await,
-        Some(limit) => match timeout(limit, step).await {
-            Ok(done) => done,
-            Err(_) => Err(Error::timed_out(phase, budget, limit)),
-        },
+    /// Opens a TCP connection.
+    async fn reach(&self, origin: &Origin, steps: &mut Steps<'_>) -> Result<Stream> {
+        let addresses = steps.resolve(self.resolver.look_up(origin)).await?;
+        let connect = |limit| tcp::connect(addresses, &origin.host, &self.sockets, limit);
+        steps.connect_within(connect).await.map(Stream::Plain)
     }
 }
 

@@ -1,7 +1,5 @@
 //! Stands in for TLS in a build without it.
 
-use tokio::net::TcpStream;
-
 use super::stream::Stream;
 use crate::{
     config::Config,
@@ -9,10 +7,10 @@ use crate::{
     origin::Way,
 };
 
-pub(crate) type TlsStream = TcpStream;
+pub(crate) type TlsStream = Box<Stream>;
 
-/// The socket below a secured stream.
-pub(super) const fn tcp(stream: &TlsStream) -> &TcpStream {
+/// What is below a secured stream.
+pub(super) const fn below(stream: &TlsStream) -> &Stream {
     stream
 }
 
@@ -32,13 +30,17 @@ impl Tls {
         Self
     }
 
+    pub(super) const fn for_proxies(_: &Config) -> Self {
+        Self
+    }
+
     #[expect(clippy::unused_self, reason = "the same API as with the feature")]
     pub(super) fn prepare(&self, _: &Way) -> Result<()> {
         Err(unsupported())
     }
 
     #[expect(clippy::unused_async, reason = "the same API as with the feature")]
-    pub(super) async fn connect(&self, _: TcpStream, _: &Way) -> Result<(Stream, bool)> {
+    pub(super) async fn connect(&self, _: Stream, _: &Way) -> Result<(Stream, bool)> {
         Err(unsupported())
     }
 }

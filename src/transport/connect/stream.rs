@@ -24,14 +24,20 @@ pub(crate) enum Stream {
     Secure(Box<TlsStream>),
 }
 
+impl Stream {
+    /// The socket, which may be below two layers of TLS: the proxy's and the origin's.
+    pub(super) fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Secure(stream) => tls::below(stream).tcp(),
+        }
+    }
+}
+
 impl ResetOnClose for Stream {
     fn reset_on_close(&self) {
-        let tcp = match self {
-            Self::Plain(stream) => stream,
-            Self::Secure(stream) => tls::tcp(stream),
-        };
         // Without it the peer learns of the end when it has read what is in the buffers.
-        let _ = SockRef::from(tcp).set_linger(Some(Duration::ZERO));
+        let _ = SockRef::from(self.tcp()).set_linger(Some(Duration::ZERO));
     }
 }
 

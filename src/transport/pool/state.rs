@@ -167,9 +167,9 @@ impl State {
     pub(super) fn route_mut(&mut self, route: &Route) -> &mut RouteState {
         let Self { routes, options, limits, .. } = self;
         routes.entry(Arc::clone(route)).or_insert_with(|| {
-            let protocol = match options.knows_http2(&route.origin) {
+            let protocol = match options.knows_http2(route) {
                 true => Protocol::Http2,
-                false if route.origin.secure => Protocol::Unknown,
+                false if route.negotiates() => Protocol::Unknown,
                 false => Protocol::Http1,
             };
             RouteState::new(options.bounds(&route.origin, limits), protocol)

@@ -165,7 +165,8 @@ where
             head_bytes_max: self.setup.limits.header_bytes as u64,
         };
         self.uses += 1;
-        let response = self.sender.send_request(request(order.head, body));
+        let response =
+            self.sender.send_request(request(order.head, body, self.setup.absolute_form));
         let lull = || self.work.as_ref().map(Work::lull);
         exchange.run(response, &mut self.driver, lull).await
     }
@@ -207,12 +208,15 @@ enum Event {
     Ended,
 }
 
-fn request(head: Head, body: WireBody) -> Request<WireBody> {
+fn request(head: Head, body: WireBody, absolute_form: bool) -> Request<WireBody> {
     let mut request = Request::new(body);
     *request.method_mut() = head.method;
-    // Only the target is sent; the authority is in `Host` (RFC 9112 §3.2.1).
-    let target = head.uri.into_parts().path_and_query;
-    *request.uri_mut() = target.map_or_else(Uri::default, Uri::from);
+    *request.uri_mut() = if absolute_form {
+        head.uri
+    } else {
+        // Only the target is sent; the authority is in `Host` (RFC 9112 §3.2.1).
+        head.uri.into_parts().path_and_query.map_or_else(Uri::default, Uri::from)
+    };
     *request.headers_mut() = head.headers;
     request
 }

@@ -38,6 +38,8 @@ pub(super) struct Setup {
     pub(super) lifespan: Lifespan,
     #[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "only HTTP/2 has it"))]
     pub(super) pings: Pings,
+    /// Whether a proxy is asked, which needs to be told of whom (RFC 9112 §3.2.2).
+    pub(super) absolute_form: bool,
     /// The wheel of the lane that the connection is on.
     pub(super) wheel: Arc<Wheel>,
 }

@@ -49,7 +49,10 @@ pub(crate) mod limits {
 }
 
 pub(crate) mod host_options {
-    use super::{limits::Limits, origin::Origin};
+    use super::{
+        limits::Limits,
+        origin::{Origin, Way},
+    };
 
     #[derive(Debug)]
     pub(crate) struct RouteBounds {
@@ -67,7 +70,7 @@ pub(crate) mod host_options {
             RouteBounds { places, http2_connections: places, dials }
         }
 
-        pub(crate) fn knows_http2(&self, _: &Origin) -> bool {
+        pub(crate) fn knows_http2(&self, _: &Way) -> bool {
             false
         }
     }
@@ -113,6 +116,12 @@ pub(crate) mod origin {
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
     pub(crate) struct Way {
         pub(crate) origin: Origin,
+    }
+
+    impl Way {
+        pub(crate) fn negotiates(&self) -> bool {
+            self.origin.secure
+        }
     }
 
     pub(crate) type Route = Arc<Way>;

@@ -23,7 +23,6 @@ use rustls::{
     pki_types::ServerName,
     version::{TLS12, TLS13},
 };
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::{failed, stream::Stream};
@@ -38,10 +37,10 @@ use crate::{
     transport::wire::http2,
 };
 
-pub(crate) type TlsStream = tokio_rustls::client::TlsStream<TcpStream>;
+pub(crate) type TlsStream = tokio_rustls::client::TlsStream<Stream>;
 
-/// The socket below a secured stream.
-pub(super) fn tcp(stream: &TlsStream) -> &TcpStream {
+/// What is below a secured stream.
+pub(super) fn below(stream: &TlsStream) -> &Stream {
     stream.get_ref().0
 }
 
@@ -75,16 +74,24 @@ struct Made {
 
 impl Tls {
     pub(super) fn new(config: &Config) -> Self {
-        let offers_http2 = http2::SUPPORTED && !config.http1_only;
-        let (options, made) = (config.tls.clone(), OnceLock::new());
-        Self { options, offers_http2, made, making: Mutex::new(()), others: Mutex::default() }
+        Self::with(config.tls.clone(), http2::SUPPORTED && !config.http1_only)
+    }
+
+    /// The same trust, but the client's certificate is for origins, and HTTP/1.1 is spoken.
+    pub(super) fn for_proxies(config: &Config) -> Self {
+        Self::with(TlsOptions { identity: None, ..config.tls.clone() }, false)
+    }
+
+    fn with(options: TlsOptions, offers_http2: bool) -> Self {
+        let (made, making, others) = (OnceLock::new(), Mutex::new(()), Mutex::default());
+        Self { options, offers_http2, made, making, others }
     }
 
     pub(super) fn prepare(&self, way: &Way) -> Result<()> {
         self.config(way).map(drop)
     }
 
-    pub(super) async fn connect(&self, stream: TcpStream, way: &Way) -> Result<(Stream, bool)> {
+    pub(super) async fn connect(&self, stream: Stream, way: &Way) -> Result<(Stream, bool)> {
         let origin = &way.origin;
         let connector = TlsConnector::from(self.config(way)?);
         let secured = connector.connect(self.name_of(origin)?, stream).await;

@@ -29,7 +29,7 @@ fn speaks_http2(route: &Route) -> bool {
 }
 
 pub(super) fn route(url: &str) -> Route {
-    Arc::new(Way::to(Origin::of(&url.parse().expect("a URL")).expect("an origin")))
+    Arc::new(Way::to(Origin::of(&url.parse().expect("a URL")).expect("an origin"), None))
 }
 
 pub(super) struct World {
