@@ -43,7 +43,7 @@ pub(super) fn serve(
     for request_index in 0.. {
         let Some(head) = wire.read_until(b"\r\n\r\n") else { break };
         let request = Request::parse(head);
-        ledger.write(|state| state.requests.push(request.clone()));
+        ledger.write(|state| state.note(&request));
         let body = BodyRest::of(&request);
         let ledger = Arc::clone(ledger);
         let fate = Fate::Reuse;

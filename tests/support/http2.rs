@@ -86,7 +86,11 @@ where
     let acceptor = TlsAcceptor::from(tls_config(ServerName::Right, "h2", false));
     while let Ok((socket, _)) = listener.accept().await {
         drop(socket.set_nodelay(true));
-        let Some(number) = scene.ledger.arrive(None) else { return };
+        let socket = socket.into_std().expect("a socket of the system");
+        let known = socket.try_clone().expect("one more handle of it");
+        let socket = TcpStream::from_std(socket).expect("a socket of the runtime");
+        scene.ledger.let_tasks_read().await;
+        let Some(number) = scene.ledger.arrive(Arc::new(known)) else { return };
         let (acceptor, scene) = (acceptor.clone(), Arc::clone(&scene));
         drop(tokio::spawn(async move {
             serve(socket, acceptor, &scene).await;

@@ -31,12 +31,13 @@ pub(super) struct State {
     pub(super) handshakes: usize,
     pub(super) greetings: Vec<Greeting>,
     pub(super) max_open: usize,
+    /// The first `REQUESTS_KEPT` heads.
     pub(super) requests: Vec<Request>,
     pub(super) resets: Vec<StreamReset>,
     pub(super) threads: usize,
     pub(super) failures: Vec<String>,
-    /// The open connections. HTTP/2 keeps its sockets to itself.
-    pub(super) open: BTreeMap<usize, Option<Arc<TcpStream>>>,
+    /// The open connections.
+    pub(super) open: BTreeMap<usize, Arc<TcpStream>>,
     pub(super) departures: Vec<Instant>,
     signals: HashMap<String, usize>,
 }
@@ -81,7 +82,7 @@ impl Ledger {
 
     /// Counts a new connection, after those that have meanwhile ended were taken off; `None` when
     /// the server is stopping.
-    pub(super) fn arrive(&self, socket: Option<Arc<TcpStream>>) -> Option<usize> {
+    pub(super) fn arrive(&self, socket: Arc<TcpStream>) -> Option<usize> {
         self.write(|state| {
             state.take_off_the_gone();
             if state.stopping {
@@ -100,16 +101,27 @@ impl Ledger {
     pub(super) fn let_them_read(&self) {
         let deadline = Instant::now() + READING;
         while Instant::now() < deadline {
-            let is_clear = self.write(|state| {
-                state.take_off_the_gone();
-                state.open.len() < state.max_open
-                    || state.find(|presence| matches!(presence, Presence::SaidMore)).is_empty()
-            });
-            if is_clear {
+            if self.have_all_been_read() {
                 return;
             }
             std::thread::sleep(LOOK_AGAIN);
         }
+    }
+
+    /// The same for connections whose readers are tasks of the one that waits here.
+    pub(super) async fn let_tasks_read(&self) {
+        let deadline = Instant::now() + READING;
+        while !self.have_all_been_read() && Instant::now() < deadline {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn have_all_been_read(&self) -> bool {
+        self.write(|state| {
+            state.take_off_the_gone();
+            state.open.len() < state.max_open
+                || state.find(|presence| matches!(presence, Presence::SaidMore)).is_empty()
+        })
     }
 
     pub(super) fn depart(&self, connection: usize) {
@@ -196,6 +208,12 @@ impl Ledger {
 }
 
 impl State {
+    pub(super) fn note(&mut self, request: &Request) {
+        if self.requests.len() < REQUESTS_KEPT {
+            self.requests.push(request.clone());
+        }
+    }
+
     pub(super) fn signalled(&self, name: &str) -> usize {
         self.signals.get(name).copied().unwrap_or(0)
     }
@@ -207,11 +225,8 @@ impl State {
     }
 
     fn find(&self, is_sought: impl Fn(Presence) -> bool) -> Vec<usize> {
-        let sockets = self.open.iter().filter_map(|(number, s)| Some((*number, s.as_deref()?)));
-        sockets
-            .filter(|(_, socket)| is_sought(presence(socket)))
-            .map(|(number, _)| number)
-            .collect()
+        let sought = self.open.iter().filter(|(_, socket)| is_sought(presence(socket)));
+        sought.map(|(number, _)| *number).collect()
     }
 
     fn take_off(&mut self, connection: usize) {
@@ -258,6 +273,8 @@ fn presence(socket: &TcpStream) -> Presence {
     }
 }
 
+/// More than any test counts, and not too much for one that goes on for long.
+const REQUESTS_KEPT: usize = 20_000;
 const READING: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 const PEEK: i32 = 0x02;

@@ -200,7 +200,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         let sockets = self.ledger.write(|state| {
             state.stopping = true;
-            state.open.values().flatten().cloned().collect::<Vec<_>>()
+            state.open.values().cloned().collect::<Vec<_>>()
         });
         for socket in sockets {
             drop(socket.shutdown(std::net::Shutdown::Both));
@@ -224,7 +224,7 @@ where
         let socket = Arc::new(socket.expect("an accepted connection"));
         drop(socket.set_nodelay(true));
         ledger.let_them_read();
-        let Some(number) = ledger.arrive(Some(Arc::clone(&socket))) else { return };
+        let Some(number) = ledger.arrive(Arc::clone(&socket)) else { return };
         let (connection, on_ledger) = (Arc::clone(connection), Arc::clone(ledger));
         spawn(ledger, &format!("connection {number}"), move || {
             let guard = Departing { ledger: Arc::clone(&on_ledger), number };

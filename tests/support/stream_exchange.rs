@@ -33,7 +33,7 @@ impl StreamExchange {
         ledger: Arc<Ledger>,
     ) -> Self {
         let head = Request::of_http2(&request);
-        ledger.write(|state| state.requests.push(head.clone()));
+        ledger.write(|state| state.note(&head));
         let body = request.into_body();
         Self { request: head, body, respond, sending: None, commands, ledger }
     }

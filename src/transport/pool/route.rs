@@ -27,6 +27,8 @@ pub(super) struct RouteState {
     pub(super) idle: Vec<Idle>,
     /// HTTP/2 connections.
     pub(super) shared: Vec<Shared>,
+    /// How many streams the server allowed when it last said so; a new connection begins with that.
+    pub(super) streams_allowed: usize,
     pub(super) queue: Queue,
     pub(super) warming: Vec<Warming>,
 }
@@ -101,6 +103,7 @@ impl RouteState {
             closing: Vec::new(),
             idle: Vec::new(),
             shared: Vec::new(),
+            streams_allowed: usize::MAX,
             queue: Queue::default(),
             warming: Vec::new(),
         }
@@ -194,9 +197,10 @@ impl RouteState {
         }
     }
 
-    /// What one more HTTP/2 connection will carry, by what the others do.
+    /// What one more HTTP/2 connection will carry.
     fn streams_expected(&self) -> usize {
-        self.shared.iter().map(|shared| shared.streams_max).max().unwrap_or(usize::MAX).max(1)
+        let others = self.shared.iter().map(|shared| shared.streams_max).max();
+        others.unwrap_or(usize::MAX).min(self.streams_allowed).max(1)
     }
 
     pub(super) const fn places_max(&self) -> usize {

@@ -250,6 +250,8 @@ impl State {
         state.protocol = Protocol::Http2;
         Self::warm_dial_ended(state, dial.ticket);
         shared.connection = connection;
+        // Until the server says it for this connection too.
+        shared.streams_max = shared.streams_max.min(state.streams_allowed);
         // Idle unless somebody waits.
         shared.since = Some(Moment::now());
         state.shared.push(shared);

@@ -54,6 +54,7 @@ impl State {
     ) -> Effects {
         let mut effects = Vec::new();
         let Some(state) = self.routes.get_mut(route) else { return effects };
+        state.streams_allowed = streams_max;
         if let Some(shared) = state.shared_mut(connection) {
             shared.streams_max = streams_max;
         }

@@ -233,6 +233,22 @@ fn a_bound_of_streams_that_changes_is_kept() {
 }
 
 #[test]
+fn a_new_connection_begins_with_what_the_server_allowed_before() {
+    let mut world = World::new(Limits::default());
+    let host = route("https://host2/");
+    world.interactive(&host);
+    let first = world.connect(0);
+    let effects = world.state.streams_changed(&host, first, 1);
+    world.carry_out(effects);
+    for _ in 0..3 {
+        world.interactive(&host);
+    }
+    let second = world.connect(0);
+    assert_eq!(world.connections[&second].exchanges, 1);
+    assert_eq!((world.begun.len(), world.dials.len()), (2, 2));
+}
+
+#[test]
 fn a_warm_up_opens_what_the_bounds_allow_and_takes_nothing_from_others() {
     let mut world = World::new(Limits::default().places_total(3).dials_total(2));
     let (host, other) = (route("https://host1/"), route("http://b1/"));
