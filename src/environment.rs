@@ -70,6 +70,9 @@ impl<T> Drop for OfProcess<T> {
 /// Whether sockets have the options that only Linux knows.
 pub(crate) const LINUX_SOCKETS: bool = cfg!(any(target_os = "android", target_os = "linux"));
 
+/// Whether sockets can have paths.
+pub(crate) const UNIX_SOCKETS: bool = cfg!(unix);
+
 /// The file that shall get the secrets of TLS, by the variable that browsers and curl know.
 #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "there are no secrets then"))]
 pub(crate) fn key_log_path() -> Option<PathBuf> {

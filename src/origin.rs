@@ -1,6 +1,6 @@
 //! Whom one talks to: scheme, host and port, and how URLs are shown.
 
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{fmt, net::IpAddr, path::Path, sync::Arc};
 
 use http::{HeaderValue, uri::Authority};
 use url::{Host, Url};
@@ -36,6 +36,8 @@ pub(crate) struct Way {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Via {
     Nothing,
+    /// Who answers is on this machine and listens at this path.
+    UnixSocket(Arc<Path>),
     /// The connection goes through this proxy.
     Tunnel(Proxy),
     /// The connection ends at this proxy, which is the origin here and asked for what is elsewhere,
@@ -58,9 +60,14 @@ impl Way {
         Self { origin, via, identity: None }
     }
 
+    /// The way to an origin on this machine.
+    pub(crate) const fn at(origin: Origin, path: Arc<Path>) -> Self {
+        Self { origin, via: Via::UnixSocket(path), identity: None }
+    }
+
     pub(crate) const fn proxy(&self) -> Option<&Proxy> {
         match &self.via {
-            Via::Nothing => None,
+            Via::Nothing | Via::UnixSocket(_) => None,
             Via::Tunnel(proxy) | Via::Forwarder(proxy) => Some(proxy),
         }
     }
@@ -68,7 +75,7 @@ impl Way {
     pub(crate) const fn forwarder(&self) -> Option<&Proxy> {
         match &self.via {
             Via::Forwarder(proxy) => Some(proxy),
-            Via::Nothing | Via::Tunnel(_) => None,
+            Via::Nothing | Via::UnixSocket(_) | Via::Tunnel(_) => None,
         }
     }
 
@@ -82,6 +89,7 @@ impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.via {
             Via::Nothing => self.origin.fmt(f),
+            Via::UnixSocket(path) => write!(f, "{} at {}", self.origin, path.display()),
             Via::Tunnel(proxy) => write!(f, "{} through {proxy}", self.origin),
             Via::Forwarder(proxy) => write!(f, "by {proxy}"),
         }

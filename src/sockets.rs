@@ -2,8 +2,12 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    path::Path,
+    sync::Arc,
     time::Duration,
 };
+
+use crate::per_host::PerHost;
 
 /// When the system asks a silent peer whether it is still there (TCP keep-alive, RFC 9293 §3.8.4).
 ///
@@ -73,6 +77,8 @@ pub(crate) struct SocketOptions {
     pub(crate) interface: Option<Box<str>>,
     pub(crate) keep_alive: Option<KeepAlive>,
     pub(crate) user_timeout: Option<Duration>,
+    /// Hosts that listen at a path.
+    pub(crate) unix: PerHost<Arc<Path>>,
 }
 
 impl Default for SocketOptions {
@@ -83,6 +89,7 @@ impl Default for SocketOptions {
             interface: None,
             keep_alive: Some(KeepAlive::default()),
             user_timeout: None,
+            unix: PerHost::default(),
         }
     }
 }

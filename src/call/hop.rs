@@ -1,5 +1,7 @@
 //! What one hop asks: a request of its own.
 
+use std::{path::Path, sync::Arc};
+
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use url::Url;
 
@@ -9,7 +11,8 @@ use crate::{
     cookies::CookieJar,
     error::Result,
     history::PastHop,
-    origin::is_same_origin,
+    origin::{Origin, is_same_origin},
+    per_host::PerHost,
     policy::{
         encoding,
         proxy::Rules,
@@ -33,6 +36,8 @@ pub(super) struct Hop<'m> {
     /// What the client adds to requests that do not bring their own.
     defaults: &'m HeaderMap,
     options: &'m RedirectOptions,
+    /// Hosts that listen at a path.
+    unix_sockets: &'m PerHost<Arc<Path>>,
     /// What `Accept-Encoding` says, unless the hop has its own mind about that.
     offer: Option<&'static HeaderValue>,
     /// What the credentials add; put together anew for each hop, and so never taken along.
@@ -64,6 +69,7 @@ impl<'m> Hop<'m> {
             own_headers: None,
             defaults,
             options: &config.redirects,
+            unix_sockets: &config.sockets.unix,
             offer: may_offer.then(encoding::offer).flatten(),
             applied: None,
             own_retries: None,
@@ -81,6 +87,11 @@ impl<'m> Hop<'m> {
         let of_client = || self.defaults.get(header::PROXY_AUTHORIZATION).cloned();
         self.proxy = ProxyWish { choice, authorization: own.or_else(of_client) };
         self
+    }
+
+    /// Where the origin of this hop listens, if it is a path of this machine.
+    pub(super) fn unix_socket(&self, origin: &Origin) -> Option<&Arc<Path>> {
+        self.unix_sockets.get(origin)
     }
 
     /// The proxy for this hop.

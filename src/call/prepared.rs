@@ -132,7 +132,11 @@ fn authority_of(host: &HeaderValue) -> Result<Authority> {
 
 fn way(origin: Origin, proxy: Option<Proxy>, hop: &Hop<'_>) -> Way {
     let identity = hop.applied.as_ref().and_then(|applied| applied.identity.clone());
-    Way { identity, ..Way::to(origin, proxy) }
+    let way = match hop.unix_socket(&origin) {
+        Some(path) => Way::at(origin, Arc::clone(path)),
+        None => Way::to(origin, proxy),
+    };
+    Way { identity, ..way }
 }
 
 /// The URL's credentials, unless the caller has given others.

@@ -73,6 +73,8 @@ mod tls;
 #[cfg(feature = "tls")]
 mod tls_options;
 mod truncation;
+#[cfg(unix)]
+mod unix_sockets;
 mod victim;
 mod waiting;
 mod warm_up;

@@ -1,15 +1,42 @@
 //! Options of sockets.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, path::Path, time::Duration};
 
 use super::ClientBuilder;
 use crate::{
-    environment::LINUX_SOCKETS,
+    environment::{LINUX_SOCKETS, UNIX_SOCKETS},
     error::{Error, Result},
     sockets::KeepAlive,
 };
 
 impl ClientBuilder {
+    /// Reaches a host by the Unix socket at this path, for example that of a container engine.
+    ///
+    /// The host need not exist: nothing is looked up, and no proxy is asked. It is written as in a
+    /// URL, with a port for that port only; everything above the connection is as for other hosts,
+    /// TLS and HTTP/2 by `https` included. A redirect to the host goes there too, whoever sent it. A
+    /// path where nobody listens is an error of kind [`Connect`](crate::ErrorKind::Connect). A second
+    /// call for the same host replaces the first.
+    ///
+    /// # Errors
+    /// [`build`](Self::build) refuses what is no host, and all of it where there are no such
+    /// sockets.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// let client =
+    ///     abide::Client::builder().unix_socket("docker", "/var/run/docker.sock").build()?;
+    /// println!("{}", client.get("http://docker/containers/json").send()?.text());
+    /// # Ok::<(), abide::Error>(())
+    /// ```
+    pub fn unix_socket(self, host: &str, path: impl AsRef<Path>) -> Self {
+        let path = path.as_ref().into();
+        self.change(|config| {
+            config.sockets.unix.set(host, path)?;
+            known("unix_socket", UNIX_SOCKETS)
+        })
+    }
+
     /// Connects from this address; the system chooses one by default.
     ///
     /// Called once with an IPv4 and once with an IPv6 address it sets both. With only one of them,
@@ -35,7 +62,7 @@ impl ClientBuilder {
         let name = name.into();
         self.change(|config| {
             config.sockets.interface = Some(name);
-            only_where("interface")
+            known("interface", LINUX_SOCKETS)
         })
     }
 
@@ -55,13 +82,13 @@ impl ClientBuilder {
     pub fn tcp_user_timeout(self, limit: Duration) -> Self {
         self.change(|config| {
             config.sockets.user_timeout = Some(limit);
-            only_where("tcp_user_timeout")
+            known("tcp_user_timeout", LINUX_SOCKETS)
         })
     }
 }
 
-fn only_where(option: &str) -> Result<()> {
-    if LINUX_SOCKETS {
+fn known(option: &str, is_known: bool) -> Result<()> {
+    if is_known {
         return Ok(());
     }
     Err(Error::invalid(format!("this system does not know the option `{option}`; Linux does")))

@@ -1,4 +1,4 @@
-//! Opening connections: names, TCP, proxies, TLS, each within its budget.
+//! Opening connections: names, TCP or Unix sockets, proxies, TLS, each within its budget.
 //!
 //! `connect` below is the order of steps, `proxied.rs` what a proxy adds to it (`tunnel.rs` asks an
 //! HTTP proxy, `socks.rs` another), and `steps.rs` holds the budgets; `dns/` looks names up on
@@ -10,6 +10,12 @@ mod hickory;
 #[cfg(not(feature = "hickory"))]
 #[path = "no_hickory.rs"]
 mod hickory;
+#[cfg(unix)]
+#[path = "unix.rs"]
+mod local;
+#[cfg(not(unix))]
+#[path = "no_unix.rs"]
+mod local;
 mod proxied;
 mod socks;
 mod steps;
@@ -29,7 +35,7 @@ mod tls;
 mod tls;
 mod tunnel;
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use http::{HeaderValue, header};
 
@@ -112,13 +118,14 @@ impl Connector {
         let mut steps = Steps::new(dial);
         let stream = match &way.via {
             Via::Nothing => self.reach(&way.origin, &mut steps).await?,
+            Via::UnixSocket(path) => steps.connect(reach_locally(path, &way.origin)).await?,
             Via::Forwarder(proxy) => self.reach_proxy(proxy, &mut steps).await?,
             Via::Tunnel(proxy) => self.through(proxy, &way.origin, &mut steps).await?,
         };
         let tcp = stream.tcp();
         let facts = Facts {
-            remote_addr: tcp.peer_addr().ok(),
-            local_addr: tcp.local_addr().ok(),
+            remote_addr: tcp.and_then(|tcp| tcp.peer_addr().ok()),
+            local_addr: tcp.and_then(|tcp| tcp.local_addr().ok()),
             proxy: way.proxy().cloned(),
             traffic: Arc::default(),
             home,
@@ -137,6 +144,15 @@ impl Connector {
         let connect = |limit| tcp::connect(addresses, &origin.host, &self.sockets, limit);
         steps.connect_within(connect).await.map(Stream::Plain)
     }
+}
+
+/// Opens a connection to a Unix socket.
+async fn reach_locally(path: &Path, origin: &Origin) -> Result<Stream> {
+    local::connect(path).await.map(Stream::Local).map_err(|error| {
+        let (host, path) = (&origin.host, path.display());
+        let message = format!("{host} did not accept a connection at the Unix socket {path}");
+        failed(ErrorKind::Connect, Phase::Connect, message).because(error)
+    })
 }
 
 fn failed(kind: ErrorKind, phase: Phase, message: String) -> Error {

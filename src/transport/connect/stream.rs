@@ -1,4 +1,4 @@
-//! A plain or a secured stream.
+//! A stream over TCP or a Unix socket, plain or secured.
 
 use std::{
     io,
@@ -14,21 +14,27 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::tls::{self, TlsStream};
+use super::{
+    local::LocalStream,
+    tls::{self, TlsStream},
+};
 use crate::transport::watched::ResetOnClose;
 
 /// What HTTP is spoken on.
 #[derive(Debug)]
 pub(crate) enum Stream {
     Plain(TcpStream),
+    Local(LocalStream),
     Secure(Box<TlsStream>),
 }
 
 impl Stream {
-    /// The socket, which may be below two layers of TLS: the proxy's and the origin's.
-    pub(super) fn tcp(&self) -> &TcpStream {
+    /// The TCP socket, if there is one; it may be below two layers of TLS: the proxy's and the
+    /// origin's.
+    pub(super) fn tcp(&self) -> Option<&TcpStream> {
         match self {
-            Self::Plain(stream) => stream,
+            Self::Plain(stream) => Some(stream),
+            Self::Local(_) => None,
             Self::Secure(stream) => tls::below(stream).tcp(),
         }
     }
@@ -36,8 +42,10 @@ impl Stream {
 
 impl ResetOnClose for Stream {
     fn reset_on_close(&self) {
-        // Without it the peer learns of the end when it has read what is in the buffers.
-        let _ = SockRef::from(self.tcp()).set_linger(Some(Duration::ZERO));
+        if let Some(tcp) = self.tcp() {
+            // Without it the peer learns of the end when it has read what is in the buffers.
+            let _ = SockRef::from(tcp).set_linger(Some(Duration::ZERO));
+        }
     }
 }
 
@@ -49,6 +57,7 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Local(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Secure(stream) => Pin::new(stream.as_mut()).poll_read(cx, buf),
         }
     }
@@ -62,6 +71,7 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Local(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Secure(stream) => Pin::new(stream.as_mut()).poll_write(cx, buf),
         }
     }
@@ -73,6 +83,7 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Local(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
             Self::Secure(stream) => Pin::new(stream.as_mut()).poll_write_vectored(cx, bufs),
         }
     }
@@ -80,6 +91,7 @@ impl AsyncWrite for Stream {
     fn is_write_vectored(&self) -> bool {
         match self {
             Self::Plain(stream) => stream.is_write_vectored(),
+            Self::Local(stream) => stream.is_write_vectored(),
             Self::Secure(stream) => stream.is_write_vectored(),
         }
     }
@@ -87,6 +99,7 @@ impl AsyncWrite for Stream {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Local(stream) => Pin::new(stream).poll_flush(cx),
             Self::Secure(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
         }
     }
@@ -94,6 +107,7 @@ impl AsyncWrite for Stream {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Local(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Secure(stream) => Pin::new(stream.as_mut()).poll_shutdown(cx),
         }
     }

@@ -62,7 +62,8 @@ async fn dial(address: SocketAddr, options: &SocketOptions) -> io::Result<TcpStr
 }
 
 fn prepare(socket: &TcpSocket, peer: SocketAddr, options: &SocketOptions) -> io::Result<()> {
-    let SocketOptions { interface, keep_alive, user_timeout, local_v4: _, local_v6: _ } = options;
+    let SocketOptions { interface, keep_alive, user_timeout, local_v4: _, local_v6: _, unix: _ } =
+        options;
     // Small requests must not wait for the answer to the last one.
     socket.set_nodelay(true)?;
     if let Some(keep_alive) = keep_alive {
