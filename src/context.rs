@@ -45,9 +45,10 @@ pub(crate) struct CallContext {
 impl CallContext {
     pub(crate) fn new(timeouts: Timeouts, feedback: Option<&Feedback>, process: ProcessId) -> Self {
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+        let started = Moment::now();
         Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-            started: Moment::now(),
+            started,
             timeouts,
             priority: Priority::default(),
             watch: Arc::new(Watch::new(feedback)),
@@ -84,9 +85,10 @@ impl CallContext {
     pub(crate) async fn within<F: Future>(&self, future: F) -> Result<F::Output> {
         let mut future = pin!(future);
         let mut cancelled = pin!(self.feedback().map(|feedback| feedback.token().cancelled()));
-        self.waiting_since.store(Moment::now().nanos(), Ordering::Relaxed);
+        let now = Moment::now();
+        self.waiting_since.store(now.nanos(), Ordering::Relaxed);
         let end = self.next_end();
-        if end.at <= Moment::now() {
+        if end.at <= now {
             return Err(Error::timed_out(end.phase, end.budget, end.limit));
         }
         poll_fn(|cx| {

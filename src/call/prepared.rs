@@ -1,6 +1,6 @@
 //! A hop made ready for its origin: what of it is sent, and where.
 
-use std::sync::Arc;
+use std::{cell::Cell, rc::Rc, sync::Arc};
 
 use http::{
     HeaderMap, HeaderValue, Method, StatusCode, Uri, header,
@@ -30,20 +30,19 @@ pub(super) struct Prepared {
 
 impl Prepared {
     pub(super) fn new(hop: &Hop<'_>, content: &Content<'_>, proxy: Option<Proxy>) -> Result<Self> {
-        let origin = Origin::of(&hop.url)?;
-        let (authority, host) = origin.authority()?;
-        let scheme = if origin.secure { Scheme::HTTPS } else { Scheme::HTTP };
-        let way = way(origin, proxy, hop);
+        let known = Known::of(&hop.url)?;
+        let scheme = if known.route.origin.secure { Scheme::HTTPS } else { Scheme::HTTP };
+        let route = route(&known, proxy, hop);
         let (authority, host) = match hop.headers().get(header::HOST) {
             // A proxy goes by the URL, whatever the origin is to be called.
-            Some(own) if way.forwarder().is_some() => (authority, own.clone()),
+            Some(own) if route.forwarder().is_some() => (known.authority.clone(), own.clone()),
             Some(own) => (authority_of(own)?, own.clone()),
-            None => (authority, host),
+            None => (known.authority.clone(), known.host.clone()),
         };
         check_framing(hop.headers(), content)?;
         Ok(Self {
             uri: uri(hop.sent_url(), scheme, authority)?,
-            route: Arc::new(way),
+            route,
             host,
             authorization: user_information(hop)?,
             content_length: content_length(&hop.method, content),
@@ -130,13 +129,49 @@ fn authority_of(host: &HeaderValue) -> Result<Authority> {
         .map_err(|e| Error::invalid("the header `host` names no host").because(e))
 }
 
-fn way(origin: Origin, proxy: Option<Proxy>, hop: &Hop<'_>) -> Way {
+fn route(known: &Known, proxy: Option<Proxy>, hop: &Hop<'_>) -> Route {
+    let origin = &known.route.origin;
     let identity = hop.applied.as_ref().and_then(|applied| applied.identity.clone());
-    let way = match hop.unix_socket(&origin) {
-        Some(path) => Way::at(origin, Arc::clone(path)),
-        None => Way::to(origin, proxy),
+    let path = hop.unix_socket(origin);
+    if proxy.is_none() && identity.is_none() && path.is_none() {
+        return Arc::clone(&known.route);
+    }
+    let way = match path {
+        Some(path) => Way::at(origin.clone(), Arc::clone(path)),
+        None => Way::to(origin.clone(), proxy),
     };
-    Way { identity, ..way }
+    Arc::new(Way { identity, ..way })
+}
+
+/// What follows from an origin alone.
+struct Known {
+    /// The way that has nothing special.
+    route: Route,
+    authority: Authority,
+    host: HeaderValue,
+}
+
+thread_local! {
+    /// What this thread has called last: most threads stay with one origin for a while.
+    static LAST: Cell<Option<Rc<Known>>> = const { Cell::new(None) };
+}
+
+impl Known {
+    fn of(url: &Url) -> Result<Rc<Self>> {
+        let last = LAST.try_with(Cell::take).ok().flatten();
+        let known = match last.filter(|last| last.route.origin.is_of(url)) {
+            Some(known) => known,
+            None => Rc::new(Self::new(url)?),
+        };
+        let _ = LAST.try_with(|last| last.set(Some(Rc::clone(&known))));
+        Ok(known)
+    }
+
+    fn new(url: &Url) -> Result<Self> {
+        let origin = Origin::of(url)?;
+        let (authority, host) = origin.authority()?;
+        Ok(Self { route: Arc::new(Way::to(origin, None)), authority, host })
+    }
 }
 
 /// The URL's credentials, unless the caller has given others.

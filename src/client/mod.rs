@@ -16,6 +16,7 @@ mod request_builder;
 
 use std::{
     fmt,
+    pin::pin,
     sync::{Arc, LazyLock},
     time::Duration,
 };
@@ -175,7 +176,7 @@ impl Client {
         // The dials have their budgets themselves, and there is no queue.
         cx.timeouts = Timeouts::none().total(cx.timeouts.total);
         let opened = call::warm_up(&cx, &self.shared.means, request, connections);
-        wait(&cx, &mut Reporter::new(), opened)
+        wait(&cx, &mut Reporter::new(), pin!(opened))
     }
 
     /// Ends the client: no new calls, the running ones are waited for, then everything is closed.
@@ -216,7 +217,10 @@ impl Client {
     pub(crate) fn send(&self, request: Request<'_>) -> Result<Reply> {
         let cx = self.context(&request)?;
         let mut reporter = Reporter::new();
-        let reply = wait(&cx, &mut reporter, call::send(&cx, &self.shared.means, request));
+        let reply = {
+            let call = pin!(call::send(&cx, &self.shared.means, request));
+            wait(&cx, &mut reporter, call)
+        };
         reporter.tell_the_end(&cx);
         reply
     }
@@ -224,7 +228,11 @@ impl Client {
     pub(crate) fn open(&self, request: Request<'_>) -> Result<OpenReply> {
         let cx = self.context(&request)?;
         let mut reporter = Reporter::new();
-        match wait(&cx, &mut reporter, call::open(&cx, &self.shared.means, request)) {
+        let opened = {
+            let call = pin!(call::open(&cx, &self.shared.means, request));
+            wait(&cx, &mut reporter, call)
+        };
+        match opened {
             Ok((head, body)) => Ok(OpenReply::new(self.clone(), cx, reporter, head, body)),
             Err(error) => {
                 reporter.tell_the_end(&cx);

@@ -4,6 +4,7 @@ use std::{
     fmt,
     io::{self, BufRead, Read},
     net::SocketAddr,
+    pin::pin,
 };
 
 use bytes::{Buf, Bytes};
@@ -189,7 +190,7 @@ impl OpenReply {
         let bytes_max = client.shared.means.config().limits.body_bytes;
         let piece = std::mem::take(&mut self.piece);
         let rest = body.into_reply(&cx, head, piece, bytes_max);
-        let reply = wait(&cx, &mut reporter, rest);
+        let reply = wait(&cx, &mut reporter, pin!(rest));
         if !ended {
             reporter.tell_the_end(&cx);
         }
@@ -205,7 +206,7 @@ impl OpenReply {
         let Some(parts) = &mut self.parts else { return Ok(()) };
         let Parts { cx, reporter, body, head, ended, held, .. } = parts;
         cx.same_process()?;
-        let piece = wait(cx, reporter, body.next(cx));
+        let piece = wait(cx, reporter, pin!(body.next(cx)));
         if !matches!(piece, Ok(Some(_))) && !std::mem::replace(ended, true) {
             *held = None;
             cx.call_ended();

@@ -6,7 +6,7 @@
 use std::{
     cell::Cell,
     future::Future,
-    pin::pin,
+    pin::{Pin, pin},
     sync::{Arc, Weak},
     task::{Context, Poll, Waker},
 };
@@ -21,10 +21,12 @@ use crate::{
 };
 
 /// Polls `call` on this thread until it is done, and runs the listeners of its feedback.
+///
+/// A call is some kilobytes of state, so it stays where it was made.
 pub(crate) fn wait<T>(
     cx: &CallContext,
     reporter: &mut Reporter,
-    call: impl Future<Output = Result<T>>,
+    call: Pin<&mut impl Future<Output = Result<T>>>,
 ) -> Result<T> {
     let seat = Seat::take();
     seat.enter(cx);
