@@ -36,20 +36,22 @@ pub(crate) struct Config {
     pub(crate) decodes: bool,
 }
 
-/// Who runs the event loops that move the bytes.
+/// Who runs the event loops that tell of bytes, and who moves them.
 ///
-/// Nothing that a call promises depends on it. With [`Lent`](Self::Lent) a call on a connection
-/// that nobody else drives needs no switch of threads, and many callers spread over the cores; in
-/// return a call may do a little of others' I/O while it waits, on its own stack (no code of
-/// yours: readers, listeners and decoding run when the loop was let go). It needs a thread that is
-/// not inside somebody else's async runtime; calls from there are handed to background threads.
+/// Nothing that a call promises depends on it. With [`Lent`](Self::Lent) a thread that waits for an
+/// answer over HTTP/1.1 reads and writes its connection itself, and runs the event loop of that
+/// connection if nobody else does: there is no switch of threads then, and many callers spread over
+/// the cores. In return a call may do a little of others' I/O while it waits, on its own stack (no
+/// code of yours: readers, listeners and decoding run when the loop was let go). Inside somebody
+/// else's async runtime a thread leaves the event loop to a background thread. HTTP/2 connections,
+/// which many calls share, are always left to one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Driving {
     /// A background thread of the client's own; callers only wait.
-    #[default]
     Background,
     /// Callers, while they wait for their own answers; background threads when nobody waits.
+    #[default]
     Lent,
 }
 

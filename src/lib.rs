@@ -22,12 +22,13 @@
 //! # Threads and blocking
 //!
 //! A call blocks the thread that makes it and nothing else. Connections belong to the [`Client`]
-//! and are shared by all threads; a background thread of its own, with a tokio runtime that never
-//! shows, moves the bytes (or the callers themselves while they wait, see [`Driving`]). Decoding, readers and listeners of yours run on the
-//! calling thread. A call may be made from anywhere: inside an async runtime's thread (it blocks
+//! and are shared by all threads; the waiting callers move the bytes, and background threads with
+//! tokio runtimes that never show do it when nobody waits (see [`Driving`]). Decoding, readers and
+//! listeners of yours run on the calling thread. A call may be made from anywhere: inside an async runtime's thread (it blocks
 //! that thread, as any blocking code does), inside `Drop`, inside a listener or reader of another
-//! call. The first call starts the background thread; dropping the last clone of a client ends it
-//! without waiting, and [`Client::shutdown`] ends it in order and joins every thread. After `fork`, make a new client in the child.
+//! call. The first call starts what is needed; dropping the last clone of a client ends it without
+//! waiting, and [`Client::shutdown`] ends it in order and joins every thread. After `fork`, make a
+//! new client in the child.
 //!
 //! # Cancelling and time
 //!

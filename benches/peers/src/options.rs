@@ -13,7 +13,7 @@ usage: abide-bench [--quick] [--scenarios a,b] [--threads 1,4,16] [--clients abi
   --scenarios  get-small get-64k get-1g post-1k tls-get-small h2-get-small cancel new-client
   --threads    numbers of threads (for cancel: of calls in flight); get-1g and new-client
                always use one
-  --clients    abide abide+feedback abide+lent ureq reqwest isahc curl raw-tcp raw-hyper raw-park
+  --clients    abide abide+feedback abide+background ureq reqwest isahc curl raw-tcp raw-hyper raw-park
   --json       writes every figure of every round to this file
 ";
 

@@ -101,7 +101,7 @@ impl Scenario {
 pub(crate) enum ClientKind {
     Abide,
     AbideFeedback,
-    AbideLent,
+    AbideBackground,
     Ureq,
     Reqwest,
     Isahc,
@@ -115,7 +115,7 @@ impl ClientKind {
     pub(crate) const ALL: [(&str, Self); 10] = [
         ("abide", Self::Abide),
         ("abide+feedback", Self::AbideFeedback),
-        ("abide+lent", Self::AbideLent),
+        ("abide+background", Self::AbideBackground),
         ("ureq", Self::Ureq),
         ("reqwest", Self::Reqwest),
         ("isahc", Self::Isahc),

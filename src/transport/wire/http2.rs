@@ -69,10 +69,11 @@ where
         is_retired: AtomicBool::new(false),
         tasks,
     });
-    // The jobs that waited for the dial have guards of their own by now.
-    drop(work);
     open.serve(connection, jobs, streams_max).await;
     open.member.leave_shared();
+    // Until here the lane was never without work, so that its keeper has it for good: a connection
+    // that many share would be handed from caller to caller all the time.
+    drop(work);
 }
 
 fn builder(setup: &Setup, tasks: Tasks) -> Builder<Tasks> {

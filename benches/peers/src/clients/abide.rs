@@ -1,5 +1,5 @@
 //! abide with its defaults; a second time with a feedback and a deadline on every call; a third time
-//! with callers that drive the lanes themselves.
+//! with a background thread that moves all bytes.
 
 use std::mem;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::task::{ACCEPT, Kind, PIECE_LENGTH, POSTED_TYPE, Task, USER_AGENT};
 pub(super) enum Variant {
     Plain,
     Feedback,
-    Lent,
+    Background,
 }
 
 pub(super) fn plain(setup: &Setup) -> Outcome<Abide> {
@@ -31,8 +31,8 @@ pub(super) fn with_feedback(setup: &Setup) -> Outcome<Abide> {
     Abide::new(setup, Variant::Feedback)
 }
 
-pub(super) fn lent(setup: &Setup) -> Outcome<Abide> {
-    Abide::new(setup, Variant::Lent)
+pub(super) fn in_background(setup: &Setup) -> Outcome<Abide> {
+    Abide::new(setup, Variant::Background)
 }
 
 pub(super) struct Abide {
@@ -91,7 +91,7 @@ impl OnThread<'_> {
 
 fn connections(setup: &Setup, limits: Limits, variant: Variant) -> Outcome<Connections> {
     let driving = match variant {
-        Variant::Lent => Driving::Lent,
+        Variant::Background => Driving::Background,
         Variant::Plain | Variant::Feedback => Driving::default(),
     };
     let mut builder = Connections::builder()

@@ -49,7 +49,7 @@ pub(crate) fn client(kind: ClientKind, setup: &Setup) -> Outcome<Box<dyn Client>
     Ok(match kind {
         ClientKind::Abide => Box::new(abide::plain(setup)?),
         ClientKind::AbideFeedback => Box::new(abide::with_feedback(setup)?),
-        ClientKind::AbideLent => Box::new(abide::lent(setup)?),
+        ClientKind::AbideBackground => Box::new(abide::in_background(setup)?),
         ClientKind::Ureq => Box::new(ureq::Ureq::new(setup)?),
         ClientKind::Reqwest => Box::new(reqwest::Reqwest::new(setup)?),
         ClientKind::Isahc => Box::new(isahc::Isahc::new(setup)?),
@@ -65,7 +65,7 @@ pub(crate) fn armory(kind: ClientKind, spec: &Spec) -> Outcome<Box<dyn Armory>> 
     Ok(match kind {
         ClientKind::Abide => Box::new(abide::Silent::new(spec, Variant::Plain)?),
         ClientKind::AbideFeedback => Box::new(abide::Silent::new(spec, Variant::Feedback)?),
-        ClientKind::AbideLent => Box::new(abide::Silent::new(spec, Variant::Lent)?),
+        ClientKind::AbideBackground => Box::new(abide::Silent::new(spec, Variant::Background)?),
         ClientKind::Ureq => Box::new(ureq::Silent::new(spec)?),
         ClientKind::RawTcp => Box::new(raw_tcp::Silent::new(spec)?),
         ClientKind::RawPark => Box::new(raw_park::Parked::default()),
