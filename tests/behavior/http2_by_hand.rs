@@ -143,7 +143,9 @@ fn a_server_that_never_allows_a_stream_ends_the_call_in_a_budget() {
             hand.reset(stream, Reason::REFUSED_STREAM);
         }
     });
-    let timeouts = Timeouts::default().queue(Duration::from_millis(200));
+    let short = Duration::from_millis(200);
+    // A request that was handed over before the server's settings came waits for its stream there.
+    let timeouts = Timeouts::default().queue(short).first_byte(short);
     let limits = Limits::default().http2_connections_per_route(2);
     let client = knowing().timeouts(timeouts).limits(limits).build().unwrap();
     let error = client.get(server.url("/")).send().unwrap_err();

@@ -28,6 +28,10 @@ pub(crate) mod error {
         pub(crate) fn new(_: ErrorKind, _: &str) -> Self {
             Self
         }
+
+        pub(crate) fn shut_down() -> Self {
+            Self
+        }
     }
 }
 
