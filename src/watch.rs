@@ -77,6 +77,12 @@ impl Watch {
         self.phase.store(phase as u8, Ordering::Release);
     }
 
+    /// Waits on in the queue: a dial has ended and its connection is of no use to the call. The time
+    /// that it has waited counts on, however many dials there are.
+    pub(crate) fn wait_on(&self) {
+        self.phase.store(Phase::Queue as u8, Ordering::Release);
+    }
+
     /// Begins an exchange of the call: nothing of an earlier one counts for its budgets and times.
     pub(crate) fn begin_again(&self) {
         *self.carrier() = None;

@@ -16,7 +16,7 @@ use crate::policy::cache::{Head, Record, Signpost};
 ///
 /// Every method runs on the thread of the call that needs it and may block it; none is called while
 /// a lock of abide is held. An error never fails a call: the call goes to the network, and the
-/// error is counted and told by [`CacheView::last_failure`](crate::CacheView::last_failure). What
+/// error is counted and told by [`Cache::last_failure`](crate::Cache::last_failure). What
 /// was stored may be forgotten at any time, but must never be returned changed.
 pub trait CacheStore: Send + Sync + 'static {
     /// What is stored under the key.

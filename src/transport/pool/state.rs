@@ -296,7 +296,7 @@ impl State {
         state.dials -= 1;
         if let Some(waiter) = state.queue.get_mut(dial.ticket) {
             waiter.dialing = false;
-            waiter.job.order.watch.enter(crate::phase::Phase::Queue);
+            waiter.job.order.watch.wait_on();
         }
         state
     }

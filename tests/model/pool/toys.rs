@@ -131,12 +131,6 @@ pub(crate) mod origin {
     pub(crate) type Route = Arc<Way>;
 }
 
-pub(crate) mod phase {
-    pub(crate) enum Phase {
-        Queue,
-    }
-}
-
 pub(crate) mod traffic {
     #[derive(Debug)]
     pub(crate) struct Traffic;
@@ -149,8 +143,6 @@ pub(crate) mod traffic {
 }
 
 pub(crate) mod watch {
-    use super::phase::Phase;
-
     #[derive(Debug)]
     pub(crate) struct Watch;
 
@@ -159,7 +151,7 @@ pub(crate) mod watch {
             Self
         }
 
-        pub(crate) fn enter(&self, _: Phase) {}
+        pub(crate) fn wait_on(&self) {}
     }
 }
 
