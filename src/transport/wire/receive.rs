@@ -153,7 +153,8 @@ async fn next_frame(body: &mut Incoming) -> Option<hyper::Result<Frame<Bytes>>> 
     poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await
 }
 
-/// Well above what framing needs, and one read more: with a large last read of a body hyper looks at
-/// once for what follows, before the exchange has seen that it got further.
-const FRAMING_BYTES_MAX: u64 = (256 << 10) + (512 << 10);
+/// Well above what framing needs, and two reads more: one may wait for its place in a stream, and after
+/// a large last read of a body hyper looks at once for what follows, before the exchange has seen that
+/// it got further.
+const FRAMING_BYTES_MAX: u64 = (256 << 10) + 2 * (512 << 10);
 const RESERVE_BYTES_MAX: usize = 64 << 20;
