@@ -124,7 +124,7 @@ impl Book {
     /// Holds the callers' book against the server's.
     fn compare(self, target: Target) -> Compared {
         let calls = self.calls.into_inner().unwrap();
-        let served = served_posts();
+        let served = posts_in_time(&calls);
         let mut compared = Compared::default();
         for call in calls {
             match (call.is_post, call.failure) {
@@ -148,6 +148,24 @@ impl Book {
         compared
     }
 }
+
+/// As `served_posts`, when all is logged that was answered: a line may be written after its answer
+/// was read. What a killed server has not logged never is, so the wait ends.
+fn posts_in_time(calls: &[Made]) -> HashMap<String, usize> {
+    let deadline = Instant::now() + LOG_PATIENCE;
+    loop {
+        let served = served_posts();
+        let is_logged = |call: &Made| {
+            !call.is_post || call.failure.is_some() || served.contains_key(&call.mark)
+        };
+        if calls.iter().all(is_logged) || Instant::now() >= deadline {
+            return served;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+const LOG_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How often each POST was served, by the server's own log.
 fn served_posts() -> HashMap<String, usize> {
