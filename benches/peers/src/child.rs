@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::figures::Figures;
+use crate::meter;
 use crate::options;
 use crate::outcome::Outcome;
 use crate::scenarios;
@@ -19,6 +20,7 @@ pub(crate) fn main(spec: &Spec) -> Outcome<()> {
         let _ = io::stdin().read(&mut [0]);
         std::process::exit(1);
     });
+    meter::allow_many_files();
     let figures = scenarios::run(spec)?;
     println!("{}", serde_json::to_string(&figures)?);
     Ok(())

@@ -17,6 +17,8 @@ pub(crate) struct Control {
 pub(crate) const ARRIVED: &str = "/control/arrived/";
 pub(crate) const FORGET: &str = "/control/forget";
 pub(crate) const GONE: &str = "/control/gone";
+/// Not for the control: answered when as many requests are here as the number that follows.
+pub(crate) const GATHER: &str = "/gather/";
 /// How long the server waits before it answers that it is not so.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -117,9 +117,12 @@ impl Group {
         Ok(finished.map(|mut figures| {
             let requests = (after.requests - before.requests) as f64;
             let server_cpu_us = (after.cpu_us - before.cpu_us) as f64;
+            // A cold herd is one of many in its child.
+            let herds = figures.get("herds").copied().unwrap_or(1.0);
             let mut insert = |name: &str, value: f64| figures.insert(name.to_owned(), value);
-            insert("connections", (after.connections - before.connections) as f64);
-            insert("handshakes", (after.handshakes - before.handshakes) as f64);
+            insert("connections", (after.connections - before.connections) as f64 / herds);
+            insert("handshakes", (after.handshakes - before.handshakes) as f64 / herds);
+            insert("unused_connections", (after.unused - before.unused) as f64 / herds);
             if requests > 0.0 {
                 insert("server_cpu_us_per_request", server_cpu_us / requests);
             }

@@ -58,18 +58,28 @@ pub(crate) enum Scenario {
     Post1k,
     TlsGetSmall,
     H2GetSmall,
+    H2Get64k,
+    Bounded,
+    ColdHerdH2,
+    ColdHerdH1,
+    IdleMemory,
     Cancel,
     NewClient,
 }
 
 impl Scenario {
-    pub(crate) const ALL: [(&str, Self); 8] = [
+    pub(crate) const ALL: [(&str, Self); 13] = [
         ("get-small", Self::GetSmall),
         ("get-64k", Self::Get64k),
         ("get-1g", Self::Get1g),
         ("post-1k", Self::Post1k),
         ("tls-get-small", Self::TlsGetSmall),
         ("h2-get-small", Self::H2GetSmall),
+        ("h2-get-64k", Self::H2Get64k),
+        ("bounded", Self::Bounded),
+        ("cold-herd-h2", Self::ColdHerdH2),
+        ("cold-herd-h1", Self::ColdHerdH1),
+        ("idle-memory", Self::IdleMemory),
         ("cancel", Self::Cancel),
         ("new-client", Self::NewClient),
     ];
@@ -85,7 +95,11 @@ impl Scenario {
     pub(crate) fn usual_threads(self) -> &'static [usize] {
         match self {
             Self::GetSmall => &[1, 2, 4, 8, 16, 64, 256],
-            Self::Get64k | Self::Post1k | Self::TlsGetSmall | Self::H2GetSmall => &[1, 16, 64],
+            Self::Get64k | Self::Post1k | Self::TlsGetSmall => &[1, 16, 64],
+            Self::H2GetSmall | Self::H2Get64k => &[1, 16, 64, 256],
+            Self::Bounded => &[64],
+            Self::ColdHerdH2 | Self::ColdHerdH1 => &[100],
+            Self::IdleMemory => &[1000],
             Self::Cancel => &[1, 64, 256],
             Self::Get1g | Self::NewClient => &[1],
         }

@@ -1,5 +1,6 @@
 //! One request and the answer it must get.
 
+use crate::control;
 use crate::outcome::Outcome;
 use crate::payload;
 use crate::spec::{Ports, Scenario, Spec};
@@ -22,17 +23,24 @@ pub(crate) enum Kind {
 impl Task {
     pub(crate) fn of(spec: &Spec) -> Self {
         match spec.scenario {
-            Scenario::GetSmall | Scenario::NewClient => Self::small(spec.ports),
+            Scenario::GetSmall | Scenario::Bounded | Scenario::NewClient => Self::small(spec.ports),
             Scenario::Get64k => {
                 Self::new("http", spec.ports.plain, "/64k", Kind::Get(payload::medium()))
             }
             Scenario::Get1g => Self::new("http", spec.ports.plain, "/1g", Kind::Stream),
             Scenario::Post1k => Self::new("http", spec.ports.plain, "/post", Kind::Post),
-            Scenario::TlsGetSmall => {
+            Scenario::TlsGetSmall | Scenario::ColdHerdH1 => {
                 Self::new("https", spec.ports.tls, "/small", Kind::Get(payload::SMALL))
             }
-            Scenario::H2GetSmall => {
+            Scenario::H2GetSmall | Scenario::ColdHerdH2 => {
                 Self::new("https", spec.ports.h2, "/small", Kind::Get(payload::SMALL))
+            }
+            Scenario::H2Get64k => {
+                Self::new("https", spec.ports.h2, "/64k", Kind::Get(payload::medium()))
+            }
+            Scenario::IdleMemory => {
+                let path = format!("{}{}", control::GATHER, spec.threads);
+                Self::new("http", spec.ports.plain, &path, Kind::Get(payload::SMALL))
             }
             Scenario::Cancel => {
                 Self::new("http", spec.ports.plain, "/silent", Kind::Get(payload::SMALL))

@@ -42,7 +42,13 @@ pub(super) struct Abide {
 
 impl Abide {
     fn new(setup: &Setup, variant: Variant) -> Outcome<Self> {
-        let client = connections(setup, Limits::default(), variant)?;
+        let limits = match setup.places {
+            Some(places) => {
+                Limits::default().places_per_route(places).places_total(places.max(256))
+            }
+            None => Limits::default(),
+        };
+        let client = connections(setup, limits, variant)?;
         Ok(Self { client, feedback: variant == Variant::Feedback })
     }
 }

@@ -21,6 +21,9 @@ impl Isahc {
             // Without it `accept-encoding` is sent, which the others do not do here.
             .automatic_decompression(false)
             .connection_cache_size(setup.threads);
+        if let Some(places) = setup.places {
+            builder = builder.max_connections_per_host(places);
+        }
         if let Some(pem) = &setup.ca_pem {
             let store = TrustStore::builder().certificate_from_pem(pem).build();
             builder = builder.tls_config(TlsConfig::builder().trust_store(store).build());

@@ -31,8 +31,11 @@ pub(crate) trait Caller {
 }
 
 /// What a client needs to know before it is made.
+#[derive(Clone)]
 pub(crate) struct Setup {
     pub(crate) threads: usize,
+    /// How many connections there may be, where the scenario says so.
+    pub(crate) places: Option<usize>,
     /// The certificate to trust, where the task is over TLS.
     pub(crate) ca_pem: Option<Vec<u8>>,
 }
@@ -40,7 +43,12 @@ pub(crate) struct Setup {
 impl Setup {
     pub(crate) fn of(spec: &Spec, task: &Task) -> Self {
         let ca_pem = task.is_tls().then(|| spec.ca_pem.clone().into_bytes());
-        Self { threads: spec.threads, ca_pem }
+        let places = match spec.scenario {
+            Scenario::Bounded => Some(BOUND),
+            Scenario::IdleMemory => Some(spec.threads),
+            _ => None,
+        };
+        Self { threads: spec.threads, places, ca_pem }
     }
 }
 
@@ -79,10 +87,20 @@ pub(crate) fn obstacle(
     scenario: Scenario,
     threads: usize,
 ) -> Option<&'static str> {
+    let is_raw = matches!(kind, ClientKind::RawTcp | ClientKind::RawHyper);
+    let is_h2 =
+        matches!(scenario, Scenario::H2GetSmall | Scenario::H2Get64k | Scenario::ColdHerdH2);
     match (kind, scenario) {
-        (ClientKind::Ureq, Scenario::H2GetSmall) => Some("speaks HTTP/1.1 only"),
-        (ClientKind::RawTcp | ClientKind::RawHyper, Scenario::H2GetSmall) => {
-            Some("the limits are measured over HTTP/1.1 only")
+        (ClientKind::Ureq, _) if is_h2 => Some("speaks HTTP/1.1 only"),
+        (_, Scenario::ColdHerdH1 | Scenario::IdleMemory | Scenario::Bounded) if is_raw => {
+            Some("has a connection per thread, opened beforehand")
+        }
+        _ if is_raw && is_h2 => Some("the limits are measured over HTTP/1.1 only"),
+        (ClientKind::Ureq | ClientKind::Reqwest | ClientKind::Curl, Scenario::Bounded) => {
+            Some("bounds what is kept, not what is open")
+        }
+        (ClientKind::Curl, Scenario::IdleMemory) => {
+            Some("a connection belongs to its handle, and that to its thread")
         }
         (ClientKind::Reqwest, Scenario::Cancel) => {
             Some("nothing ends one blocking call from another thread")
@@ -130,5 +148,7 @@ fn drain(mut body: impl Read, buffer: &mut [u8]) -> Outcome<()> {
     }
 }
 
+/// Connections of the scenario `bounded`.
+const BOUND: usize = 8;
 /// A handle that performs takes five descriptors.
 const CURL_HANDLES_MAX: usize = 200;

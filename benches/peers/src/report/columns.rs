@@ -30,7 +30,8 @@ enum Content {
 pub(super) fn compared(scenario: Scenario) -> &'static str {
     match scenario {
         Scenario::Get1g => "bytes_per_second",
-        Scenario::Cancel => "all_us",
+        Scenario::Cancel | Scenario::ColdHerdH1 | Scenario::ColdHerdH2 => "all_us",
+        Scenario::IdleMemory => "bytes_per_connection",
         _ => "requests_per_second",
     }
 }
@@ -44,6 +45,12 @@ pub(super) fn of(scenario: Scenario) -> Vec<Column> {
             columns.extend(requests());
             columns.push(median("create µs", "create_p50_us", 1.0));
         }
+        Scenario::Bounded => {
+            columns.extend(requests());
+            columns.push(quartiles("of unbounded", "of_unbounded", 1.0));
+        }
+        Scenario::ColdHerdH1 | Scenario::ColdHerdH2 => columns.extend(cold_herd()),
+        Scenario::IdleMemory => columns.extend(idle_memory()),
         _ => columns.extend(requests()),
     }
     columns
@@ -82,6 +89,26 @@ fn cancel() -> Vec<Column> {
         ratio("abide/this p99", "p99_us"),
         quartiles("all: last µs", "all_us", 1.0),
         ratio("abide/this all", "all_us"),
+    ]
+}
+
+fn cold_herd() -> Vec<Column> {
+    vec![
+        quartiles("last reply ms", "all_us", 1e3),
+        median("p50 ms", "p50_us", 1e3),
+        median("handshakes", "handshakes", 1.0),
+        median("connections", "connections", 1.0),
+        median("unused", "unused_connections", 1.0),
+        median("CPU µs/req", "cpu_us_per_request", 1.0),
+        ratio("abide/this", "all_us"),
+    ]
+}
+
+fn idle_memory() -> Vec<Column> {
+    vec![
+        quartiles("KiB/connection", "bytes_per_connection", 1024.0),
+        median("connections", "connections", 1.0),
+        ratio("abide/this", "bytes_per_connection"),
     ]
 }
 

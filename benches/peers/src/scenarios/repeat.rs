@@ -12,7 +12,12 @@ use crate::spec::{Pace, Spec};
 use crate::task::Task;
 
 pub(super) fn run(spec: &Spec, task: &Task) -> Outcome<Figures> {
-    let client = clients::client(spec.client, &Setup::of(spec, task))?;
+    over(spec, task, &Setup::of(spec, task))
+}
+
+/// The same with another setup than the scenario's own.
+pub(super) fn over(spec: &Spec, task: &Task, setup: &Setup) -> Outcome<Figures> {
+    let client = clients::client(spec.client, setup)?;
     let client = client.as_ref();
     let gate = Gate::new(spec.threads);
     thread::scope(|scope| {

@@ -14,12 +14,35 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut connection = Connection { stream, buffer: vec![0; BUFFER_LENGTH], filled: 0 };
+    let mut unused = Unused::new(shared);
     while let Some(request) = connection.read_request().await? {
+        unused.is_used();
         shared.requests.fetch_add(1, Ordering::Relaxed);
         connection.answer(request, shared).await?;
         connection.stream.flush().await?;
     }
     Ok(())
+}
+
+/// Counts a connection that ends without a request.
+struct Unused<'a>(Option<&'a Shared>);
+
+impl<'a> Unused<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        Self(Some(shared))
+    }
+
+    fn is_used(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unused<'_> {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0 {
+            shared.unused.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 struct Connection<S> {
@@ -35,6 +58,7 @@ enum Request {
     Posted { right: bool },
     Silent,
     Arrived(u64),
+    Gather(u64),
     Forget,
     Gone,
     Unknown,
@@ -79,6 +103,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Request::Silent => return self.stay_silent(shared).await,
             Request::Posted { right: false } | Request::Unknown => false,
             Request::Arrived(count) => shared.silent.arrived(count).await,
+            Request::Gather(count) => shared.gathering.gather(count).await,
             Request::Gone => shared.silent.gone().await,
             Request::Forget => {
                 shared.silent.forget_arrivals();
@@ -134,11 +159,15 @@ fn parse(head: &[u8], body: &[u8]) -> Request {
         "/silent" => Request::Silent,
         control::FORGET => Request::Forget,
         control::GONE => Request::Gone,
-        path => match path.strip_prefix(control::ARRIVED).and_then(|count| count.parse().ok()) {
-            Some(count) => Request::Arrived(count),
-            None => Request::Unknown,
-        },
+        path => numbered(path).unwrap_or(Request::Unknown),
     }
+}
+
+fn numbered(path: &str) -> Option<Request> {
+    if let Some(count) = path.strip_prefix(control::ARRIVED) {
+        return Some(Request::Arrived(count.parse().ok()?));
+    }
+    Some(Request::Gather(path.strip_prefix(control::GATHER)?.parse().ok()?))
 }
 
 const HEAD_END: &[u8] = b"\r\n\r\n";

@@ -30,8 +30,13 @@ pub(super) async fn serve(stream: TlsStream<TcpStream>, shared: Arc<Shared>) -> 
 
 fn answer(request: &Request<Incoming>) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::default());
-    if request.uri().path() == "/small" {
-        *response.body_mut() = Full::new(Bytes::from_static(payload::SMALL));
+    let body = match request.uri().path() {
+        "/small" => payload::SMALL,
+        "/64k" => payload::medium(),
+        _ => &[],
+    };
+    if !body.is_empty() {
+        *response.body_mut() = Full::new(Bytes::from_static(body));
         let octets = HeaderValue::from_static("application/octet-stream");
         response.headers_mut().insert(CONTENT_TYPE, octets);
     } else {

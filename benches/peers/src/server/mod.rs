@@ -5,6 +5,7 @@
 //! connection falls on makes no difference on a small machine. It ends when its input does.
 
 mod answers;
+mod gathering;
 mod http1;
 mod http2;
 mod silent;
@@ -22,10 +23,11 @@ use tokio::runtime::{Builder, Handle};
 use tokio_rustls::TlsAcceptor;
 
 use crate::machine;
-use crate::meter::Usage;
+use crate::meter::{self, Usage};
 use crate::outcome::Outcome;
 use crate::spec::Ports;
 use answers::Answers;
+use gathering::Gathering;
 use silent::Silent;
 
 /// The first line of its output.
@@ -41,6 +43,8 @@ pub(crate) struct Stats {
     pub(crate) connections: u64,
     pub(crate) handshakes: u64,
     pub(crate) requests: u64,
+    /// HTTP/1.1 connections that have ended without a request.
+    pub(crate) unused: u64,
     pub(crate) cpu_us: u64,
 }
 
@@ -48,9 +52,11 @@ pub(crate) struct Stats {
 struct Shared {
     answers: Answers,
     silent: Silent,
+    gathering: Gathering,
     connections: AtomicU64,
     handshakes: AtomicU64,
     requests: AtomicU64,
+    unused: AtomicU64,
 }
 
 #[derive(Clone)]
@@ -61,6 +67,7 @@ enum Door {
 }
 
 pub(crate) fn main() -> Outcome<()> {
+    meter::allow_many_files();
     let shared = Arc::new(Shared::default());
     let credentials = tls::Credentials::generate()?;
     let loops = Loops::start(machine::cpus().div_ceil(2).max(1))?;
@@ -88,6 +95,7 @@ impl Shared {
             connections: self.connections.load(Ordering::Relaxed),
             handshakes: self.handshakes.load(Ordering::Relaxed),
             requests: self.requests.load(Ordering::Relaxed),
+            unused: self.unused.load(Ordering::Relaxed),
             cpu_us: u64::try_from(cpu.as_micros()).unwrap_or(u64::MAX),
         }
     }
