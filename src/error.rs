@@ -87,6 +87,31 @@ pub enum ErrorKind {
     Internal,
 }
 
+impl ErrorKind {
+    /// In the order of their declaration, for tables indexed by them.
+    pub(crate) const ALL: [Self; 19] = [
+        Self::Cancelled,
+        Self::TimedOut,
+        Self::InvalidRequest,
+        Self::Resolve,
+        Self::Connect,
+        Self::Proxy,
+        Self::Tls,
+        Self::Protocol,
+        Self::Body,
+        Self::Decode,
+        Self::Redirect,
+        Self::Interceptor,
+        Self::Limit,
+        Self::Auth,
+        Self::Status,
+        Self::Busy,
+        Self::ShutDown,
+        Self::Forked,
+        Self::Internal,
+    ];
+}
+
 impl Error {
     /// What sort of thing went wrong.
     #[must_use]
@@ -356,6 +381,16 @@ impl From<Error> for std::io::Error {
 }
 
 const _: () = assert!(size_of::<Error>() == size_of::<usize>());
+
+// A kind that misses in the list, or is at another place, is an error of the compiler.
+const _: () = {
+    let mut index = 0;
+    while index < ErrorKind::ALL.len() {
+        assert!(ErrorKind::ALL[index] as usize == index);
+        index += 1;
+    }
+    assert!(ErrorKind::Internal as usize + 1 == index);
+};
 
 #[cfg(test)]
 mod tests {

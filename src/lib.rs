@@ -46,7 +46,8 @@
 //! be dead before a reply began is replaced and the request sent again, if that is safe: it was
 //! never sent, or its method is idempotent (or it has an `Idempotency-Key`) and its body can be
 //! repeated. A `POST` is never sent twice. Other failures are tried again if a [`RetryPolicy`] says
-//! so, within the deadline of the call.
+//! so, within the deadline of the call. [`Client::stats`] shows the connections and the queue of each
+//! route, and what they have carried.
 //!
 //! # Redirects
 //!
@@ -178,6 +179,7 @@ mod resolve;
 mod retries;
 mod secret;
 mod sockets;
+mod stats;
 mod sync;
 mod threads;
 mod timings;
@@ -235,8 +237,9 @@ pub use crate::{
     reply::Reply,
     resolve::{NameCache, Resolve},
     retries::{RetryBudget, RetryPolicy},
-    runtime::{Stats, Warmed},
+    runtime::Warmed,
     sockets::KeepAlive,
+    stats::{RouteStats, Stats},
     timings::Timings,
 };
 #[cfg(feature = "tls")]

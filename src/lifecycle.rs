@@ -21,6 +21,8 @@ pub(crate) struct Lifecycle {
     id: u64,
     /// The calls that run and, as the highest bit, whether new ones are refused.
     calls: AtomicUsize,
+    /// Beside `calls`, since the processor that has begun a call holds both.
+    begun: AtomicU64,
     aborted: AtomicBool,
     /// The threads that have made calls, so that those which wait can be woken; held while one is
     /// entered, which happens once per thread, or while they are woken. By address.
@@ -37,6 +39,7 @@ impl Lifecycle {
         Arc::new(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             calls: AtomicUsize::new(0),
+            begun: AtomicU64::new(0),
             aborted: AtomicBool::new(false),
             sleepers: Mutex::default(),
             quiet: Mutex::new(()),
@@ -53,6 +56,16 @@ impl Lifecycle {
         let running = Running { lifecycle: Arc::clone(self), is_nested: false };
         let before = self.calls.fetch_add(1, Ordering::SeqCst);
         (before & CLOSED == 0).then_some(running)
+    }
+
+    /// Counts a call that has begun.
+    pub(crate) fn count_call(&self) {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many calls have begun so far.
+    pub(crate) fn calls_begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
     }
 
     /// Refuses new calls from now on.

@@ -7,6 +7,7 @@ use crate::moment::Moment;
 /// Counters of one connection's plain-text bytes, written by its lane, read by anyone.
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
+    exchanges: AtomicU64,
     received: AtomicU64,
     sent: AtomicU64,
     last_sent: AtomicU64,
@@ -19,6 +20,16 @@ pub(crate) struct Traffic {
 }
 
 impl Traffic {
+    /// Counts one more exchange.
+    pub(crate) fn begin_exchange(&self) {
+        self.exchanges.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many exchanges have begun.
+    pub(crate) fn exchanges(&self) -> u64 {
+        self.exchanges.load(Ordering::Relaxed)
+    }
+
     /// Bounds what may come before the exchange gets further.
     pub(crate) fn allow(&self, bytes: u64) {
         self.allowed.store(self.received().saturating_add(bytes), Ordering::Relaxed);

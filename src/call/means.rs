@@ -1,18 +1,22 @@
 //! What calls work with: the options, and everything alive, started by the first call.
 
 use std::{
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use super::Caching;
 use crate::{
     config::Config,
-    error::Result,
+    error::{Error, ErrorKind, Result},
     lifecycle::{Lifecycle, Running, Shutdown},
     moment::Moment,
     policy::{auth::Registry, back_off::Bucket, proxy::Rules},
-    runtime::{Runtime, Stats},
+    runtime::Runtime,
+    stats::{RouteStats, Stats},
 };
 
 /// The options of a client and what does its work.
@@ -27,6 +31,8 @@ pub(crate) struct Means {
     starting: Mutex<()>,
     /// What retries cost; held for a look or a change only, and only by calls that have a policy.
     retries: Option<Mutex<Bucket>>,
+    /// How many calls have failed, by the kind of their errors.
+    failures: [AtomicU64; ErrorKind::ALL.len()],
 }
 
 impl Means {
@@ -35,7 +41,13 @@ impl Means {
         let retries = config.retries.budget.map(|budget| Mutex::new(Bucket::new(budget)));
         let (lifecycle, proxies) = (Lifecycle::new(), Rules::new(&config.proxies));
         let (runtime, starting) = (OnceLock::new(), Mutex::new(()));
-        Self { config, auth, caching, lifecycle, proxies, runtime, starting, retries }
+        let failures = Default::default();
+        Self { config, auth, caching, lifecycle, proxies, runtime, starting, retries, failures }
+    }
+
+    /// Counts one more call.
+    pub(crate) fn count_call(&self) {
+        self.lifecycle.count_call();
     }
 
     /// Begins a call, unless the client was shut down.
@@ -103,8 +115,17 @@ impl Means {
         })
     }
 
+    /// Counts a call that has failed.
+    pub(crate) fn count_failure(&self, error: &Error) {
+        self.failures[error.kind() as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn stats(&self) -> Stats {
-        self.runtime.get().map(Runtime::stats).unwrap_or_default()
+        // Before the calls, so that there are never more of them.
+        let failures = self.failures.each_ref().map(|count| count.load(Ordering::Relaxed));
+        let mut stats = self.runtime.get().map(Runtime::stats).unwrap_or_default();
+        stats.routes.sort_by_cached_key(RouteStats::route);
+        Stats { calls: self.lifecycle.calls_begun(), failures, ..stats }
     }
 
     pub(crate) fn close_idle(&self) {

@@ -35,7 +35,7 @@ pub(crate) use self::{
     cached::Caching, means::Means, reply_body::ReplyBody, warm_up::run as warm_up,
 };
 use self::{hops::Form, open_body::OpenBody};
-pub(crate) use crate::runtime::{Stats, Warmed};
+pub(crate) use crate::runtime::Warmed;
 use crate::{
     context::CallContext,
     error::Result,

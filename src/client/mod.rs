@@ -31,7 +31,7 @@ pub use self::{
     request_builder::RequestBuilder,
 };
 use crate::{
-    call::{self, Caching, Means, Stats, Warmed},
+    call::{self, Caching, Means, Warmed},
     config::Config,
     context::{CallContext, Reporter},
     environment::ProcessId,
@@ -42,6 +42,7 @@ use crate::{
     reply::Reply,
     request::Request,
     runtime::wait::wait,
+    stats::Stats,
 };
 
 /// Makes calls from any thread, over connections that all threads share.
@@ -134,7 +135,7 @@ impl Client {
         self.shared.means.config().timeouts
     }
 
-    /// How many connections and calls there are and were.
+    /// How many connections and calls there are and were, for each route and in total.
     #[must_use]
     pub fn stats(&self) -> Stats {
         if self.is_usable_here() { self.shared.means.stats() } else { Stats::default() }
@@ -216,17 +217,19 @@ impl Client {
 
     pub(crate) fn send(&self, request: Request<'_>) -> Result<Reply> {
         let cx = self.context(&request)?;
+        self.shared.means.count_call();
         let mut reporter = Reporter::new();
         let reply = {
             let call = pin!(call::send(&cx, &self.shared.means, request));
             wait(&cx, &mut reporter, call)
         };
         reporter.tell_the_end(&cx);
-        reply
+        reply.inspect_err(|error| self.shared.means.count_failure(error))
     }
 
     pub(crate) fn open(&self, request: Request<'_>) -> Result<OpenReply> {
         let cx = self.context(&request)?;
+        self.shared.means.count_call();
         let mut reporter = Reporter::new();
         let opened = {
             let call = pin!(call::open(&cx, &self.shared.means, request));
@@ -236,6 +239,7 @@ impl Client {
             Ok((head, body)) => Ok(OpenReply::new(self.clone(), cx, reporter, head, body)),
             Err(error) => {
                 reporter.tell_the_end(&cx);
+                self.shared.means.count_failure(&error);
                 Err(error)
             }
         }

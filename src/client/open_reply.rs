@@ -193,6 +193,9 @@ impl OpenReply {
         let reply = wait(&cx, &mut reporter, pin!(rest));
         if !ended {
             reporter.tell_the_end(&cx);
+            if let Err(error) = &reply {
+                client.shared.means.count_failure(error);
+            }
         }
         reply.map_err(|error| error.during(|| shown))
     }
@@ -204,13 +207,16 @@ impl OpenReply {
 
     fn next_piece(&mut self) -> Result<()> {
         let Some(parts) = &mut self.parts else { return Ok(()) };
-        let Parts { cx, reporter, body, head, ended, held, .. } = parts;
+        let Parts { client, cx, reporter, body, head, ended, held } = parts;
         cx.same_process()?;
         let piece = wait(cx, reporter, pin!(body.next(cx)));
         if !matches!(piece, Ok(Some(_))) && !std::mem::replace(ended, true) {
             *held = None;
             cx.call_ended();
             reporter.tell_the_end(cx);
+            if let Err(error) = &piece {
+                client.shared.means.count_failure(error);
+            }
         }
         let piece = piece.map_err(|error| error.during(|| origin::redacted(&head.url)))?;
         self.piece = piece.unwrap_or_default();

@@ -17,7 +17,7 @@ use std::{
 };
 
 use self::{lane::Lane, lanes::Lanes, lend::Plan};
-pub use crate::transport::pool::{Stats, Warmed};
+pub use crate::transport::pool::Warmed;
 pub(crate) use crate::transport::{
     bridge::{Answer, AnswerBody, Failure, Head, Order, Sent, Unwanted, Upload, Want},
     pipe,
@@ -29,6 +29,7 @@ use crate::{
     life::Life,
     lifecycle::Shutdown,
     origin::Route,
+    stats::Stats,
     threads::Crew,
     transport::{
         self,

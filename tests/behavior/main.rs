@@ -55,6 +55,7 @@ mod retries;
 mod shutdown;
 mod sockets;
 mod stale_connections;
+mod stats;
 mod streaming;
 #[cfg_attr(
     not(all(feature = "tls", feature = "http2")),

@@ -395,7 +395,9 @@ fn calls_that_wait_to_be_tried_again_are_aborted() {
     let retries = RetryPolicy::up_to(3).first_delay(Duration::from_secs(60));
     let client = builder().retries(retries).build().unwrap();
     let ended = check_abort(&client, vec![server.url("/")], || {
-        await_stats(&client, "it was refused", |stats| (stats.calls(), stats.active()) == (1, 0));
+        await_stats(&client, "it was refused", |stats| {
+            (stats.exchanges(), stats.active()) == (1, 0)
+        });
     });
     assert_complete(&ended, 1);
 }

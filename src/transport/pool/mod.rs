@@ -14,7 +14,6 @@ mod queue;
 mod route;
 mod settle;
 mod state;
-mod stats;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -27,6 +26,7 @@ use std::{
     task::{Context, Poll},
 };
 
+pub use self::warm::Warmed;
 pub(crate) use self::{
     place::{Dial, Member, Place},
     route::StreamEnd,
@@ -37,7 +37,6 @@ use self::{
     route::Idle,
     state::{Effect, Effects, Placement, State},
 };
-pub use self::{stats::Stats, warm::Warmed};
 use super::bridge::{self, Awaited, Job, Mailbox, Order, Pending};
 use crate::{
     environment::OfProcess,
@@ -47,6 +46,7 @@ use crate::{
     limits::Limits,
     moment::Moment,
     origin::Route,
+    stats::Stats,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 

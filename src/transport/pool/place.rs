@@ -99,6 +99,7 @@ impl Dial {
     /// The dial gave a connection that carries one exchange at a time, and what it does first.
     pub(crate) fn into_http1(
         mut self,
+        traffic: &Arc<Traffic>,
         wheel: &Arc<Wheel>,
         life: Weak<Life>,
     ) -> (Member, Jobs, Next) {
@@ -107,7 +108,7 @@ impl Dial {
             None => (0, Next::Close),
             Some(order) => {
                 let mut state = self.pool.lock();
-                let (number, next, effects) = state.opened_http1(&order, &mailbox);
+                let (number, next, effects) = state.opened_http1(&order, &mailbox, traffic);
                 self.connection.store(number, Ordering::Relaxed);
                 drop(state);
                 self.pool.carry_out(effects);

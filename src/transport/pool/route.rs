@@ -10,6 +10,8 @@ use super::{
 use crate::{
     host_options::RouteBounds,
     moment::Moment,
+    origin::Route,
+    stats::{Connections, RouteStats},
     traffic::Traffic,
     transport::bridge::{Mailbox, Order},
 };
@@ -60,7 +62,7 @@ pub(super) struct Shared {
     pub(super) since: Option<Moment>,
     /// Whether it refused a stream and has carried none to its end since.
     pub(super) is_unwilling: bool,
-    traffic: Arc<Traffic>,
+    pub(super) traffic: Arc<Traffic>,
 }
 
 impl Shared {
@@ -304,6 +306,17 @@ impl RouteState {
         }
         let told = self.closing.iter().position(|told| *told == connection);
         told.map(|at| self.closing.swap_remove(at)).is_some()
+    }
+
+    pub(super) fn stats(&self, route: &Route) -> RouteStats {
+        let connections = Connections {
+            open: self.places - self.dials,
+            idle: self.idle_connections(),
+            queued: self.queue.len(),
+            dialing: self.dials,
+        };
+        let speaks_http2 = self.protocol == Protocol::Http2;
+        RouteStats { way: Arc::clone(route), connections, speaks_http2 }
     }
 
     pub(super) fn is_empty(&self) -> bool {

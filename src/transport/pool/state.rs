@@ -12,7 +12,6 @@ use std::{collections::HashMap, sync::Arc};
 use super::{
     queue::Waiter,
     route::{Idle, Protocol, RouteState, Shared},
-    stats::Stats,
     warm::{WarmAnswer, Warmed},
 };
 use crate::{
@@ -22,6 +21,8 @@ use crate::{
     moment::Moment,
     origin::Route,
     priority::Priority,
+    stats::{Carried, Connections, Stats},
+    traffic::Traffic,
     transport::bridge::{Job, Mailbox},
     watch::Watch,
 };
@@ -102,7 +103,11 @@ pub(super) struct State {
     next_ticket: u64,
     next_connection: u64,
     opened: u64,
-    calls: u64,
+    retries: u64,
+    /// What each open connection carries, by its number.
+    carriers: HashMap<u64, Arc<Traffic>>,
+    /// What those have carried that are closed.
+    carried: Carried,
 }
 
 impl State {
@@ -122,7 +127,9 @@ impl State {
             next_ticket: 0,
             next_connection: 0,
             opened: 0,
-            calls: 0,
+            retries: 0,
+            carriers: HashMap::new(),
+            carried: Carried::default(),
         }
     }
 
@@ -154,7 +161,7 @@ impl State {
 
     /// Numbers a job; called once for each exchange that is asked for.
     pub(super) fn next_ticket(&mut self, attempt: u32) -> u64 {
-        self.calls += u64::from(attempt == 1);
+        self.retries += u64::from(attempt > 1);
         self.new_ticket()
     }
 
@@ -231,8 +238,9 @@ impl State {
         &mut self,
         dial: &DialOrder,
         mailbox: &Mailbox,
+        traffic: &Arc<Traffic>,
     ) -> (u64, Next, Effects) {
-        let connection = self.has_opened();
+        let connection = self.has_opened(traffic);
         let state = self.dial_ended(dial);
         state.protocol = Protocol::Http1;
         Self::warm_dial_ended(state, dial.ticket);
@@ -245,7 +253,7 @@ impl State {
 
     /// A dial has given an HTTP/2 connection; its number.
     pub(super) fn opened_http2(&mut self, dial: &DialOrder, mut shared: Shared) -> (u64, Effects) {
-        let (connection, is_closed) = (self.has_opened(), self.closed);
+        let (connection, is_closed) = (self.has_opened(&shared.traffic), self.closed);
         let state = self.dial_ended(dial);
         state.protocol = Protocol::Http2;
         Self::warm_dial_ended(state, dial.ticket);
@@ -264,9 +272,10 @@ impl State {
         (connection, effects)
     }
 
-    const fn has_opened(&mut self) -> u64 {
+    fn has_opened(&mut self, traffic: &Arc<Traffic>) -> u64 {
         self.opened += 1;
         self.next_connection += 1;
+        self.carriers.insert(self.next_connection, Arc::clone(traffic));
         self.next_connection
     }
 
@@ -305,6 +314,9 @@ impl State {
     pub(super) fn place_freed(&mut self, route: &Route, connection: u64) -> Effects {
         let mut effects = Vec::new();
         self.places -= 1;
+        if let Some(traffic) = self.carriers.remove(&connection) {
+            add(&mut self.carried, &traffic);
+        }
         if let Some(state) = self.routes.get_mut(route) {
             self.closing -= usize::from(state.place_freed(connection));
         }
@@ -334,19 +346,20 @@ impl State {
         (waiters, warming)
     }
 
+    /// The routes come in any order.
     pub(super) fn stats(&self) -> Stats {
-        let routes = self.routes.values();
-        let sum = |count: fn(&RouteState) -> usize| routes.clone().map(count).sum::<usize>();
-        let open = self.places - self.dials;
-        let idle = sum(RouteState::idle_connections);
+        let busy = self.routes.iter().filter(|(_, state)| !state.is_empty());
+        let routes: Vec<_> = busy.map(|(route, state)| state.stats(route)).collect();
+        let (mut connections, mut carried) = (Connections::default(), self.carried);
+        routes.iter().for_each(|route| connections.add(&route.connections));
+        self.carriers.values().for_each(|traffic| add(&mut carried, traffic));
         Stats {
+            connections,
+            routes,
             connections_opened: self.opened,
-            calls: self.calls,
-            open,
-            idle,
-            active: open.saturating_sub(idle),
-            queued: sum(|state| state.queue.len()),
-            dialing: self.dials,
+            retries: self.retries,
+            carried,
+            ..Stats::default()
         }
     }
 
@@ -358,6 +371,10 @@ impl State {
             self.routes.remove(route);
         }
     }
+}
+
+fn add(carried: &mut Carried, traffic: &Traffic) {
+    carried.add_connection(traffic.exchanges(), traffic.sent(), traffic.received());
 }
 
 const ROUTES_KEPT: usize = 1024;

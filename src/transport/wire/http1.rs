@@ -53,7 +53,8 @@ where
             return dial.fail(Error::new(ErrorKind::Protocol, message).because(error));
         }
     };
-    let (member, jobs, first) = dial.into_http1(&setup.wheel, Weak::clone(&life));
+    let (member, jobs, first) =
+        dial.into_http1(&setup.facts.traffic, &setup.wheel, Weak::clone(&life));
     let idle_timer = IdleTimer::new(setup.lifespan);
     let driver = Driver { connection: Some(connection), life };
     let work = Some(work);
@@ -151,6 +152,7 @@ where
         let traffic = Arc::clone(&self.setup.facts.traffic);
         order.watch.enter(Phase::Send);
         order.watch.follow(&traffic, true);
+        traffic.begin_exchange();
         let body = WireBody::new(order.upload, Arc::clone(&order.watch));
         let exchange = Exchange {
             answerer,

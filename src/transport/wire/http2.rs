@@ -211,6 +211,7 @@ impl Http2 {
         let body = WireBody::new(order.upload, Arc::clone(&order.watch));
         let traffic = &self.setup.facts.traffic;
         order.watch.follow(traffic, false);
+        traffic.begin_exchange();
         let exchange = Exchange {
             answerer,
             watch: order.watch,

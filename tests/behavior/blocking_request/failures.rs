@@ -192,7 +192,7 @@ fn credentials_by_id_are_an_error_before_anything_is_sent() {
     request.expect(refused, |request| request.post(&url, "body", plain()));
     request.expect(refused, |request| request.put(&url, "body", None));
     request.expect(refused, |request| request.delete(&url, None));
-    assert_eq!((server.connections(), client.stats().calls()), (0, 0));
+    assert_eq!((server.connections(), client.stats().exchanges()), (0, 0));
     request.set_auth_cfg("");
     assert_eq!(request.auth_cfg(), None);
     request.expect(FINE, |request| request.get(&url, plain()));

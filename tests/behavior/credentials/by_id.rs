@@ -54,7 +54,7 @@ fn what_cannot_be_applied_is_an_error_before_anything_is_sent() {
         assert_eq!(error.kind(), ErrorKind::Auth, "{error:?}");
         assert!(error.to_string().contains(words) && !error.to_string().contains("t0ken"));
     }
-    assert_eq!((server.connections(), client.stats().calls()), (0, 0));
+    assert_eq!((server.connections(), client.stats().exchanges()), (0, 0));
 }
 
 #[test]

@@ -9,6 +9,10 @@
 #[path = "../../../src/priority.rs"]
 mod priority;
 
+#[expect(dead_code, unreachable_pub, reason = "a model asks for less than users of the client")]
+#[path = "../../../src/stats.rs"]
+mod stats;
+
 mod properties;
 mod toys;
 mod transport;

@@ -174,7 +174,7 @@ fn live(mut dial: Dial, sockets: &Arc<Sockets>) {
         let (member, jobs) = dial.into_http2(STREAMS, &Arc::new(Traffic), &wheel);
         share(&member, jobs);
     } else {
-        let (member, jobs, next) = dial.into_http1(&wheel, Weak::new());
+        let (member, jobs, next) = dial.into_http1(&Arc::new(Traffic), &wheel, Weak::new());
         serve(&member, jobs, next);
     }
     drop(socket);

@@ -20,8 +20,13 @@ pub(crate) mod error {
     #[derive(Debug)]
     pub(crate) struct Error;
 
+    #[derive(Clone, Copy)]
     pub(crate) enum ErrorKind {
         Internal,
+    }
+
+    impl ErrorKind {
+        pub(crate) const ALL: [Self; 1] = [Self::Internal];
     }
 
     impl Error {
@@ -108,6 +113,8 @@ pub(crate) mod moment {
 }
 
 pub(crate) mod origin {
+    use std::fmt;
+
     use shuttle::sync::Arc;
 
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -120,6 +127,12 @@ pub(crate) mod origin {
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
     pub(crate) struct Way {
         pub(crate) origin: Origin,
+    }
+
+    impl fmt::Display for Way {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.origin.number.fmt(f)
+        }
     }
 
     impl Way {
@@ -136,6 +149,18 @@ pub(crate) mod traffic {
     pub(crate) struct Traffic;
 
     impl Traffic {
+        pub(crate) fn exchanges(&self) -> u64 {
+            0
+        }
+
+        pub(crate) fn sent(&self) -> u64 {
+            0
+        }
+
+        pub(crate) fn received(&self) -> u64 {
+            0
+        }
+
         pub(crate) fn is_suspect(&self) -> bool {
             false
         }

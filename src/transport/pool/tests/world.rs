@@ -170,7 +170,7 @@ impl World {
             self.check();
             return number;
         }
-        let (number, next, effects) = self.state.opened_http1(&dial, &mailbox);
+        let (number, next, effects) = self.state.opened_http1(&dial, &mailbox, &Arc::default());
         self.connections.insert(number, connection(mailbox));
         self.follow(number, next, effects);
         number
