@@ -185,7 +185,9 @@ mod threads;
 mod timings;
 #[cfg(feature = "tls")]
 mod tls_options;
+mod tls_version;
 mod traffic;
+mod used_connection;
 mod watch;
 mod wheel;
 
@@ -241,9 +243,11 @@ pub use crate::{
     sockets::KeepAlive,
     stats::{RouteStats, Stats},
     timings::Timings,
+    tls_version::TlsVersion,
+    used_connection::UsedConnection,
 };
 #[cfg(feature = "tls")]
 pub use crate::{
     certificates::{Certificate, Identity},
-    tls_options::{Crypto, PublicKeyPin, TlsVersion},
+    tls_options::{Crypto, PublicKeyPin},
 };

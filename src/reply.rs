@@ -14,6 +14,7 @@ use crate::{
     origin,
     proxy::Proxy,
     timings::Timings,
+    used_connection::UsedConnection,
 };
 
 /// A complete reply: head, body, trailers and how it came.
@@ -44,11 +45,9 @@ pub(crate) struct ReplyHead {
     pub(crate) headers: HeaderMap,
     pub(crate) url: Url,
     pub(crate) request_id: u64,
-    pub(crate) remote_addr: Option<SocketAddr>,
-    pub(crate) local_addr: Option<SocketAddr>,
+    pub(crate) connection: Option<UsedConnection>,
     pub(crate) proxy: Option<Proxy>,
     pub(crate) attempts: u32,
-    pub(crate) reused: bool,
     pub(crate) history: Vec<PastHop>,
     pub(crate) cache: Option<CacheReport>,
     pub(crate) undone: Option<Undone>,
@@ -191,7 +190,7 @@ impl Reply {
     /// The address of the other end of the connection: the proxy's, if there is one.
     #[must_use]
     pub fn remote_addr(&self) -> Option<SocketAddr> {
-        self.0.head.remote_addr
+        self.0.head.connection?.peer_addr
     }
 
     /// The proxy that the reply came through, or from.
@@ -203,7 +202,7 @@ impl Reply {
     /// The address of this end of the connection.
     #[must_use]
     pub fn local_addr(&self) -> Option<SocketAddr> {
-        self.0.head.local_addr
+        self.0.head.connection?.local_addr
     }
 
     /// A number that no other call of this process has, from 1; 0 for an empty reply.
@@ -221,7 +220,7 @@ impl Reply {
     /// Whether the connection had carried another call before.
     #[must_use]
     pub fn reused_connection(&self) -> bool {
-        self.0.head.reused
+        self.0.head.connection.is_some_and(|connection| connection.is_reused)
     }
 
     /// Where the reply came from, if the client has a cache.
@@ -260,11 +259,9 @@ impl Default for ReplyHead {
             headers: HeaderMap::new(),
             url: NOWHERE.clone(),
             request_id: 0,
-            remote_addr: None,
-            local_addr: None,
+            connection: None,
             proxy: None,
             attempts: 0,
-            reused: false,
             history: Vec::new(),
             undone: None,
             cache: None,

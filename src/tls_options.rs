@@ -8,6 +8,7 @@ use crate::{
     certificates::{Certificate, Identity, PeerName},
     error::{Error, Result},
     per_host::PerHost,
+    tls_version::TlsVersion,
 };
 
 /// Everything a client can be told about TLS.
@@ -26,26 +27,6 @@ pub(crate) struct TlsOptions {
     pub(crate) names: PerHost<PeerName>,
     pub(crate) pins: PerHost<Box<[PublicKeyPin]>>,
     pub(crate) key_log: Option<Arc<Path>>,
-}
-
-/// A version of TLS; the larger is the newer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum TlsVersion {
-    /// TLS 1.2 (RFC 5246), the oldest that abide speaks.
-    #[default]
-    Tls12,
-    /// TLS 1.3 (RFC 8446).
-    Tls13,
-}
-
-impl fmt::Display for TlsVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Tls12 => "TLS 1.2",
-            Self::Tls13 => "TLS 1.3",
-        })
-    }
 }
 
 /// Who does the cryptography of TLS.

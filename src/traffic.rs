@@ -7,6 +7,8 @@ use crate::moment::Moment;
 /// Counters of one connection's plain-text bytes, written by its lane, read by anyone.
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
+    /// The number of the connection.
+    connection: u64,
     exchanges: AtomicU64,
     received: AtomicU64,
     sent: AtomicU64,
@@ -20,6 +22,17 @@ pub(crate) struct Traffic {
 }
 
 impl Traffic {
+    /// Of a connection with a number of its own.
+    pub(crate) fn of_next_connection() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self { connection: NEXT.fetch_add(1, Ordering::Relaxed), ..Self::default() }
+    }
+
+    /// The number of the connection.
+    pub(crate) const fn connection(&self) -> u64 {
+        self.connection
+    }
+
     /// Counts one more exchange.
     pub(crate) fn begin_exchange(&self) {
         self.exchanges.fetch_add(1, Ordering::Relaxed);

@@ -14,6 +14,7 @@ use crate::{
     phase::{PHASES, Phase},
     timings::Timings,
     traffic::Traffic,
+    used_connection::UsedConnection,
 };
 
 /// Shared by a call and whoever works for it; one per call, used again by each exchange.
@@ -24,6 +25,8 @@ pub(crate) struct Watch {
     entered: [AtomicU64; PHASES],
     /// When the present exchange was asked for.
     asked: AtomicU64,
+    /// When the connection was ready that was dialed for the call.
+    dialed: AtomicU64,
     ended: AtomicU64,
     /// When the exchange itself last moved a byte; HTTP/2 streams share their connection's traffic.
     moved: AtomicU64,
@@ -54,6 +57,7 @@ impl Watch {
             phase: AtomicU8::new(Phase::Queue as u8),
             entered: Default::default(),
             asked: AtomicU64::new(0),
+            dialed: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             moved: AtomicU64::new(0),
             carrier: Mutex::new(None),
@@ -104,6 +108,14 @@ impl Watch {
         if let Some(carrier) = &*self.carrier() {
             carrier.traffic.suspect();
         }
+    }
+
+    /// The connection is ready that was dialed for the call, if it still waits for it.
+    pub(crate) fn dialed(&self) {
+        if !matches!(self.phase(), Phase::Resolve | Phase::Connect | Phase::Tls) {
+            return;
+        }
+        self.dialed.store(Moment::now().nanos(), Ordering::Relaxed);
     }
 
     pub(crate) fn end(&self) {
@@ -172,22 +184,25 @@ impl Watch {
         alone.map_or(Moment::ZERO, |carrier| carrier.traffic.last_sent())
     }
 
-    pub(crate) fn timings(&self, started: Moment, fresh_connection: bool) -> Timings {
+    pub(crate) fn timings(&self, started: Moment, connection: Option<UsedConnection>) -> Timings {
         let asked = Moment::from_nanos(self.asked.load(Ordering::Relaxed));
-        let at = |phase: Phase| {
-            let moment = self.entered_at(phase);
-            (moment >= asked).then(|| moment.since(started))
-        };
-        let dialed = |phase: Phase| at(phase).filter(|_| fresh_connection);
-        let ended = Moment::from_nanos(self.ended.load(Ordering::Relaxed));
+        let of_exchange = |moment: Moment| (moment >= asked).then(|| moment.since(started));
+        let noted =
+            |nanos: &AtomicU64| of_exchange(Moment::from_nanos(nanos.load(Ordering::Relaxed)));
+        let at = |phase: Phase| of_exchange(self.entered_at(phase));
+        // Another's connection may have been free before the dial of the call had ended.
+        let is_fresh = connection.is_none_or(|connection| !connection.is_reused);
+        let dialed = |phase: Phase| at(phase).filter(|_| is_fresh);
         Timings {
             resolve_started: dialed(Phase::Resolve),
             connect_started: dialed(Phase::Connect),
             tls_started: dialed(Phase::Tls),
+            dialed: noted(&self.dialed).filter(|_| is_fresh),
             send_started: at(Phase::Send).unwrap_or(Duration::ZERO),
             sent: at(Phase::FirstByte),
             first_byte: at(Phase::Body),
-            last_byte: (ended >= asked).then(|| ended.since(started)),
+            last_byte: noted(&self.ended),
+            connection,
         }
     }
 

@@ -264,13 +264,10 @@ async fn pending(ticket: &mut Ticket) -> Result<Answer, Failure> {
 
 fn reply(means: &Means, answer: Answer, attempts: u32) -> Result<HopReply> {
     let Answer { status, version, headers, body, facts, reused } = answer;
-    let (remote_addr, local_addr) = (facts.remote_addr, facts.local_addr);
     let head = HopHead {
-        remote_addr,
-        local_addr,
+        connection: Some(facts.used(version, reused)),
         proxy: facts.proxy.clone(),
         attempts,
-        reused,
         ..HopHead::local(status, version, headers)
     };
     let body = match body {

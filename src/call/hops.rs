@@ -21,6 +21,7 @@ use crate::{
     reply::ReplyHead,
     request::{Request, shown},
     runtime::{Unwanted, Want},
+    used_connection::UsedConnection,
 };
 
 /// What a hop was answered.
@@ -34,28 +35,16 @@ pub(super) struct HopHead {
     pub(super) status: StatusCode,
     pub(super) version: Version,
     pub(super) headers: HeaderMap,
-    pub(super) remote_addr: Option<std::net::SocketAddr>,
-    pub(super) local_addr: Option<std::net::SocketAddr>,
+    pub(super) connection: Option<UsedConnection>,
     pub(super) proxy: Option<Proxy>,
     pub(super) attempts: u32,
-    pub(super) reused: bool,
     pub(super) cache: Option<CacheReport>,
 }
 
 impl HopHead {
     /// The head of a reply that did not come over a connection.
     pub(super) fn local(status: StatusCode, version: Version, headers: HeaderMap) -> Self {
-        Self {
-            status,
-            version,
-            headers,
-            remote_addr: None,
-            local_addr: None,
-            proxy: None,
-            attempts: 0,
-            reused: false,
-            cache: None,
-        }
+        Self { status, version, headers, connection: None, proxy: None, attempts: 0, cache: None }
     }
 }
 
@@ -294,9 +283,9 @@ impl Hops<'_, '_> {
     }
 
     fn reply_head(self, head: HopHead) -> ReplyHead {
-        let HopHead { status, version, headers, remote_addr, local_addr, proxy, .. } = head;
-        let HopHead { attempts, reused, cache, .. } = head;
+        let HopHead { status, version, headers, connection, proxy, attempts, cache } = head;
         let call = self.cx.id;
+        let reused = connection.is_some_and(|connection| connection.is_reused);
         tracing::debug!(call, status = status.as_u16(), reused, attempts, "answered");
         ReplyHead {
             status,
@@ -304,11 +293,9 @@ impl Hops<'_, '_> {
             headers,
             url: self.hop.url,
             request_id: self.cx.id,
-            remote_addr,
-            local_addr,
+            connection,
             proxy,
             attempts,
-            reused,
             history: self.history,
             undone: None,
             cache,

@@ -93,7 +93,7 @@ impl ReplyBody {
         }
         head.note_stored(self.encoded.stored());
         let trailers = self.encoded.into_trailers();
-        let timings = cx.watch.timings(cx.started, !head.reused);
+        let timings = cx.watch.timings(cx.started, head.connection);
         Ok(Reply::new(head, body, trailers, timings))
     }
 

@@ -122,7 +122,7 @@ impl OpenReply {
     /// The address of the other end of the connection: the proxy's, if there is one.
     #[must_use]
     pub fn remote_addr(&self) -> Option<SocketAddr> {
-        self.parts().head.remote_addr
+        self.parts().head.connection?.peer_addr
     }
 
     /// The proxy that the reply comes through, or from.
@@ -134,7 +134,7 @@ impl OpenReply {
     /// The address of this end of the connection.
     #[must_use]
     pub fn local_addr(&self) -> Option<SocketAddr> {
-        self.parts().head.local_addr
+        self.parts().head.connection?.local_addr
     }
 
     /// A number that no other call of this process has.
@@ -153,7 +153,7 @@ impl OpenReply {
     #[must_use]
     pub fn timings(&self) -> Timings {
         let parts = self.parts();
-        parts.cx.watch.timings(parts.cx.started, !parts.head.reused)
+        parts.cx.watch.timings(parts.cx.started, parts.head.connection)
     }
 
     /// The trailer fields (RFC 9110 §6.5), once the body was read to its end.

@@ -55,6 +55,7 @@ pub(crate) async fn establish(
             Ok(connected) => connected,
             Err(error) => return dial.fail(error),
         };
+    dial.watch().dialed();
     if speaks_http2 {
         // It is many tasks, and those belong on the lane.
         facts.home.life = Weak::new();

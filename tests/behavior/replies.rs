@@ -147,7 +147,14 @@ fn timings_follow_the_order_of_events() {
     assert!(times.is_sorted(), "{fresh:?}");
     assert_eq!(fresh.tls_done(), None);
 
+    let first = *fresh.connection().unwrap();
+    assert_eq!((first.is_reused(), first.protocol()), (false, Version::HTTP_11));
+    assert_eq!((first.peer_addr(), first.tls_version()), (Some(server.addr()), None));
+    assert!(first.number() > 0 && first.local_addr().is_some(), "{first:?}");
+
     let reused = *client.get(server.url_at("localhost", "/")).send().unwrap().timings();
+    let again = *reused.connection().unwrap();
+    assert_eq!((again.is_reused(), again.number()), (true, first.number()));
     assert_eq!((reused.resolved(), reused.connected()), (None, None));
     assert!(reused.queued() <= reused.sent().unwrap());
     assert!(reused.first_byte() <= reused.last_byte());

@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 
-use abide::{ErrorKind, Feedback, Limits, RetryPolicy};
+use abide::{ErrorKind, Feedback, Limits, RetryPolicy, Version};
 
 use crate::{
     clients::{await_quiet, await_stats, builder, client},
@@ -159,9 +159,15 @@ fn exchanges_that_share_a_connection_at_once_are_reuses_too() {
         exchange.reply(200, &[], "hello").await;
     });
     let client = trusting().build().unwrap();
-    for _ in 0..3 {
-        client.get(server.url_at("localhost", "/")).send().unwrap();
+    let mut numbers = Vec::new();
+    for index in 0..3 {
+        let reply = client.get(server.url_at("localhost", "/")).send().unwrap();
+        let connection = *reply.timings().connection().unwrap();
+        assert_eq!((connection.protocol(), connection.is_reused()), (Version::HTTP_2, index > 0));
+        numbers.push(connection.number());
     }
+    numbers.dedup();
+    assert_eq!(numbers.len(), 1);
     let stats = client.stats();
     let route = &stats.routes()[0];
     assert!(route.is_http2() && route.route().starts_with("https://localhost:"), "{route:?}");

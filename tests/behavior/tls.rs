@@ -45,6 +45,22 @@ fn an_own_root_is_trusted() {
 }
 
 #[test]
+fn timings_tell_when_the_handshake_was_done() {
+    let server = Server::https(ok);
+    let timings = *get(trusting(), &server).unwrap().timings();
+    let times = [
+        Some(timings.queued()),
+        timings.resolved(),
+        timings.connected(),
+        timings.tls_done(),
+        timings.sent(),
+        timings.first_byte(),
+        timings.last_byte(),
+    ];
+    assert!(times.iter().all(Option::is_some) && times.is_sorted(), "{timings:?}");
+}
+
+#[test]
 fn a_name_is_checked_against_the_certificate() {
     let server = Server::https(ok);
     let client = trusting().resolver(FixedNames::loopback()).build().unwrap();

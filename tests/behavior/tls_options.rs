@@ -30,10 +30,12 @@ fn assert_refused(answer: Result<Reply>, server: &Server) -> String {
 fn a_server_with_an_old_version_only_is_refused_if_that_is_asked_for() {
     let server = Server::https_with_tls_1_2(ok);
     assert_refused(get(trusting().min_tls_version(TlsVersion::Tls13), &server), &server);
-    get(trusting(), &server).unwrap();
+    let spoken = |reply: Reply| reply.timings().connection().unwrap().tls_version();
+    assert_eq!(spoken(get(trusting(), &server).unwrap()), Some(TlsVersion::Tls12));
     get(trusting().min_tls_version(TlsVersion::Tls12), &server).unwrap();
     let server = Server::https(ok);
-    get(trusting().min_tls_version(TlsVersion::Tls13), &server).unwrap();
+    let reply = get(trusting().min_tls_version(TlsVersion::Tls13), &server).unwrap();
+    assert_eq!(spoken(reply), Some(TlsVersion::Tls13));
     assert_eq!(server.greetings()[0].version, "TLSv1_3");
 }
 

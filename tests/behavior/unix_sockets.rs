@@ -96,6 +96,8 @@ fn a_host_can_be_reached_by_a_path() {
         assert!(text.starts_with("GET /containers?all=1 HTTP/1.1\r\n"), "{text}");
         assert!(text.to_lowercase().contains("\r\nhost: engine.test\r\n"), "{text}");
         assert_eq!((reply.remote_addr(), reply.reused_connection()), (None, index > 0));
+        let connection = *reply.timings().connection().unwrap();
+        assert_eq!((connection.peer_addr(), connection.is_reused()), (None, index > 0));
     }
     assert_eq!(server.accepted(), 1);
     assert!(names.asked().is_empty());

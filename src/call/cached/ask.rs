@@ -89,8 +89,8 @@ impl Passage<'_> {
         let served = Served { outcome: CacheOutcome::Revalidated, asked: Some((why, status)) };
         let served = self.serve(found, shape, times.received, served)?;
         let served = served.ok_or_else(damaged)?;
-        let HopHead { remote_addr, local_addr, attempts, reused, .. } = head;
-        let head = HopHead { remote_addr, local_addr, attempts, reused, ..served.head };
+        let HopHead { connection, attempts, .. } = head;
+        let head = HopHead { connection, attempts, ..served.head };
         Ok(HopReply { head, ..served })
     }
 

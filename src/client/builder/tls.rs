@@ -7,7 +7,8 @@ use crate::{
     certificates::{Certificate, Identity, PeerName},
     environment,
     error::{Error, Result},
-    tls_options::{Crypto, PublicKeyPin, TlsOptions, TlsVersion},
+    tls_options::{Crypto, PublicKeyPin, TlsOptions},
+    tls_version::TlsVersion,
 };
 
 impl ClientBuilder {

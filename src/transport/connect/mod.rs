@@ -54,6 +54,7 @@ use crate::{
     phase::Phase,
     sockets::SocketOptions,
     threads::Crew,
+    traffic::Traffic,
 };
 
 /// Opens connections for one client.
@@ -123,11 +124,12 @@ impl Connector {
             Via::Tunnel(proxy) => self.through(proxy, &way.origin, &mut steps).await?,
         };
         let tcp = stream.tcp();
-        let facts = Facts {
+        let mut facts = Facts {
             remote_addr: tcp.and_then(|tcp| tcp.peer_addr().ok()),
             local_addr: tcp.and_then(|tcp| tcp.local_addr().ok()),
             proxy: way.proxy().cloned(),
-            traffic: Arc::default(),
+            tls_version: stream.tls_version(),
+            traffic: Arc::new(Traffic::of_next_connection()),
             home,
         };
         if !way.negotiates() {
@@ -135,6 +137,7 @@ impl Connector {
             return Ok(Connected { stream, facts, speaks_http2 });
         }
         let (stream, speaks_http2) = steps.tls(self.tls.connect(stream, way)).await?;
+        facts.tls_version = stream.tls_version();
         Ok(Connected { stream, facts, speaks_http2 })
     }
 

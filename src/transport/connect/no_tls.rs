@@ -5,6 +5,7 @@ use crate::{
     config::Config,
     error::{Error, Result},
     origin::Way,
+    tls_version::TlsVersion,
 };
 
 pub(crate) type TlsStream = Box<Stream>;
@@ -12,6 +13,11 @@ pub(crate) type TlsStream = Box<Stream>;
 /// What is below a secured stream.
 pub(super) const fn below(stream: &TlsStream) -> &Stream {
     stream
+}
+
+/// Which version is spoken.
+pub(super) const fn version(_: &TlsStream) -> Option<TlsVersion> {
+    None
 }
 
 /// Whether the protocol above TLS is negotiated.

@@ -18,7 +18,7 @@ use super::{
     local::LocalStream,
     tls::{self, TlsStream},
 };
-use crate::transport::watched::ResetOnClose;
+use crate::{tls_version::TlsVersion, transport::watched::ResetOnClose};
 
 /// What HTTP is spoken on.
 #[derive(Debug)]
@@ -36,6 +36,14 @@ impl Stream {
             Self::Plain(stream) => Some(stream),
             Self::Local(_) => None,
             Self::Secure(stream) => tls::below(stream).tcp(),
+        }
+    }
+
+    /// The version of TLS that is spoken with the peer who answers on the stream, if any is.
+    pub(super) fn tls_version(&self) -> Option<TlsVersion> {
+        match self {
+            Self::Plain(_) | Self::Local(_) => None,
+            Self::Secure(stream) => tls::version(stream),
         }
     }
 }

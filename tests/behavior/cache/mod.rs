@@ -193,6 +193,7 @@ fn report(reply: &Reply) -> CacheReport {
 fn assert_hit(reply: &Reply, body: &str) {
     assert_eq!(reply.text(), body);
     assert_eq!(report(reply).outcome(), CacheOutcome::Hit, "{:?}", reply.cache());
+    assert_eq!(reply.timings().connection(), None);
 }
 
 #[track_caller]

@@ -18,7 +18,7 @@ mod trust;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustls::{
-    ClientConfig, Error as TlsError, KeyLog, NoKeyLog, SupportedProtocolVersion,
+    ClientConfig, Error as TlsError, KeyLog, NoKeyLog, ProtocolVersion, SupportedProtocolVersion,
     client::{Resumption, danger::ServerCertVerifier},
     pki_types::ServerName,
     version::{TLS12, TLS13},
@@ -33,7 +33,8 @@ use crate::{
     files,
     origin::{Origin, Way},
     phase::Phase,
-    tls_options::{TlsOptions, TlsVersion},
+    tls_options::TlsOptions,
+    tls_version::TlsVersion,
     transport::wire::http2,
 };
 
@@ -42,6 +43,15 @@ pub(crate) type TlsStream = tokio_rustls::client::TlsStream<Stream>;
 /// What is below a secured stream.
 pub(super) fn below(stream: &TlsStream) -> &Stream {
     stream.get_ref().0
+}
+
+/// Which version is spoken.
+pub(super) fn version(stream: &TlsStream) -> Option<TlsVersion> {
+    match stream.get_ref().1.protocol_version()? {
+        ProtocolVersion::TLSv1_2 => Some(TlsVersion::Tls12),
+        ProtocolVersion::TLSv1_3 => Some(TlsVersion::Tls13),
+        _ => None,
+    }
 }
 
 /// Whether the protocol above TLS is negotiated.
