@@ -12,6 +12,7 @@ use crate::{
     resolve::NameOptions,
     retries::RetryOptions,
     sockets::SocketOptions,
+    view::ViewOptions,
 };
 
 /// Everything a client can be told; made by the builder, read by the rooms below.
@@ -28,6 +29,7 @@ pub(crate) struct Config {
     pub(crate) redirects: RedirectOptions,
     pub(crate) cookies: Option<CookieJar>,
     pub(crate) interceptors: Interceptors,
+    pub(crate) view: ViewOptions,
     pub(crate) http1_only: bool,
     #[cfg(feature = "tls")]
     pub(crate) tls: crate::tls_options::TlsOptions,
@@ -69,6 +71,7 @@ impl Default for Config {
             redirects: RedirectOptions::default(),
             cookies: None,
             interceptors: Interceptors::default(),
+            view: ViewOptions::default(),
             http1_only: false,
             #[cfg(feature = "tls")]
             tls: crate::tls_options::TlsOptions::default(),

@@ -5,11 +5,13 @@ use std::{
     pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     task::Poll,
     time::Duration,
 };
+
+use tracing::Span;
 
 use crate::{
     environment::ProcessId,
@@ -31,6 +33,10 @@ pub(crate) struct CallContext {
     pub(crate) timeouts: Timeouts,
     pub(crate) priority: Priority,
     pub(crate) watch: Arc<Watch>,
+    /// Entered while the call is polled.
+    pub(crate) span: Span,
+    /// How many exchanges were begun while somebody wanted to know.
+    exchanges: AtomicU32,
     process: ProcessId,
     /// `None` before the call is entered, and when only its reply is left.
     running: Option<Running>,
@@ -52,6 +58,8 @@ impl CallContext {
             timeouts,
             priority: Priority::default(),
             watch: Arc::new(Watch::new(feedback)),
+            span: Span::none(),
+            exchanges: AtomicU32::new(0),
             process,
             running: None,
             wake_at: AtomicU64::new(Moment::NEVER.nanos()),
@@ -62,6 +70,11 @@ impl CallContext {
 
     pub(crate) fn feedback(&self) -> Option<&Feedback> {
         self.watch.feedback()
+    }
+
+    /// Counts one more exchange; how many there were before.
+    pub(crate) fn count_exchange(&self) -> u32 {
+        self.exchanges.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Enters it as a call of its client.

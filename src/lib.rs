@@ -120,8 +120,16 @@
 //!
 //! # Logging
 //!
-//! Events of `tracing`, all of level `debug`: decisions such as connecting, answering, trying
-//! again. No header, query or body is ever logged.
+//! Spans and events of `tracing`, of level `debug` (what the user should change is a `warn`). The
+//! spans have the target `abide` and are entered on the thread that calls: `call` (until its body was
+//! read), in it `hop`, in it `attempt`, in it `exchange`, which is what OpenTelemetry calls a client's
+//! span, `otel.kind` and all. Fields have the names of its conventions: `http.request.method`,
+//! `url.full`, `server.address`, `server.port`, `http.response.status_code`, `error.type` (a status,
+//! or the [`ErrorKind`] as in `timed_out`), and of an exchange also `http.request.resend_count`,
+//! `network.protocol.version`, `network.peer.address` and `network.peer.port`. Events tell of
+//! decisions such as connecting, answering, trying again. URLs are shown without user information
+//! and query, headers only if [`ClientBuilder::log_headers`] names them, secrets and bodies never.
+//! Without a subscriber it costs nothing.
 //!
 //! # Stability
 //!
@@ -156,6 +164,7 @@ mod digest;
 mod digest;
 mod environment;
 mod error;
+mod error_kind;
 mod feedback;
 mod files;
 mod history;
@@ -188,6 +197,7 @@ mod tls_options;
 mod tls_version;
 mod traffic;
 mod used_connection;
+mod view;
 mod watch;
 mod wheel;
 

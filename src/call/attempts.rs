@@ -10,13 +10,14 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderValue};
+use tracing::Instrument as _;
 
 use super::{
     Means, OpenBody, cookies,
     hop::Hop,
     hops::{HopHead, HopReply},
     prepared::Prepared,
-    upload,
+    spans, upload,
 };
 use crate::{
     body::Content,
@@ -47,7 +48,8 @@ pub(super) async fn run(
     let mut plan = Plan { want, attempt: 1, fresh: false, said, is_challenged: false };
     loop {
         let job = Job { hop, prepared: &prepared, plan: &plan };
-        let ended = match attempt(cx, means, job, content).await {
+        let span = spans::attempt(plan.attempt);
+        let ended = match attempt(cx, means, job, content).instrument(span.clone()).await {
             Ok(Ok(answer)) => {
                 if plan.introduces_itself(hop, &prepared, &answer, content) {
                     cx.watch.begin_again();
@@ -58,6 +60,9 @@ pub(super) async fn run(
             Ok(Err(failure)) => Err(failure),
             Err(error) => Err(stopped(error)),
         };
+        if let Err(failure) = &ended {
+            spans::failed(&span, &failure.error);
+        }
         if let (Some(jar), Ok(reply)) = (&hop.jar, &ended) {
             cookies::keep(jar, &hop.url, &reply.head.headers);
         }
@@ -192,9 +197,12 @@ async fn attempt(
     let (upload, mut pump) = upload::begin(content)?;
     let has_listeners = cx.feedback().is_some_and(|feedback| feedback.has_listeners());
     let is_streamed = matches!(plan.want, Want::Stream { .. });
+    let span = spans::exchange(cx, hop);
+    let head = prepared.head(hop, plan.said.as_ref());
+    spans::sent(&span, means.config(), &head.headers);
     let order = Order {
         route: Arc::clone(&prepared.route),
-        head: prepared.head(hop, plan.said.as_ref()),
+        head,
         upload,
         want: plan.want,
         watch: Arc::clone(&cx.watch),
@@ -230,7 +238,9 @@ async fn attempt(
         })
         .await
     };
-    cx.within(exchange).await.map_err(|error| error.in_queue_for(&hop.url))?
+    let ended = cx.within(exchange).instrument(span.clone()).await.and_then(|ended| ended);
+    spans::exchanged(&span, means.config(), &ended);
+    ended.map_err(|error| error.in_queue_for(&hop.url))
 }
 
 /// Asks once for a hop without content, and leaves the answer where it comes; tells what is sent.

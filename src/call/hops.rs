@@ -1,10 +1,11 @@
 //! The loop of hops: each is a request of its own, until one is answered for good.
 
 use http::{HeaderMap, StatusCode, Version, header};
+use tracing::Instrument as _;
 
 use super::{
     Means, OpenBody, ReplyBody, cached, cookies, credentials::CallCredentials, hop::Hop,
-    interception::Chain,
+    interception::Chain, spans,
 };
 use crate::{
     body::Content,
@@ -153,11 +154,10 @@ impl Hops<'_, '_> {
     async fn exchange(&mut self, form: Form) -> Result<HopReply> {
         self.check_scheme()?;
         loop {
-            self.apply_cookies();
-            self.apply_credentials().await?;
-            let want = self.want(form);
-            let asked = (&self.hop, &mut self.content);
-            let reply = cached::run(self.cx, self.means, self.cache_mode, asked, want).await?;
+            let span = spans::hop(self.history.len(), &self.hop);
+            let asked = self.ask(form).instrument(span.clone()).await;
+            let reply = asked.inspect_err(|error| spans::failed(&span, error))?;
+            spans::answered(&span, reply.head.status);
             if !self.is_asked_again(&reply.head)? {
                 return Ok(reply);
             }
@@ -165,6 +165,14 @@ impl Hops<'_, '_> {
             self.remember(reply.head);
             self.cx.watch.begin_again();
         }
+    }
+
+    async fn ask(&mut self, form: Form) -> Result<HopReply> {
+        self.apply_cookies();
+        self.apply_credentials().await?;
+        let want = self.want(form);
+        let asked = (&self.hop, &mut self.content);
+        cached::run(self.cx, self.means, self.cache_mode, asked, want).await
     }
 
     fn apply_cookies(&mut self) {

@@ -24,15 +24,19 @@ mod means;
 mod open_body;
 mod prepared;
 mod reply_body;
+mod spans;
 #[cfg_attr(not(feature = "json"), path = "no_tokens.rs")]
 mod tokens;
 mod upload;
 mod warm_up;
 
 use bytes::Bytes;
+use http::StatusCode;
+use tracing::Instrument as _;
 
 pub(crate) use self::{
-    cached::Caching, means::Means, reply_body::ReplyBody, warm_up::run as warm_up,
+    cached::Caching, means::Means, reply_body::ReplyBody, spans::call as span,
+    warm_up::run as warm_up,
 };
 use self::{hops::Form, open_body::OpenBody};
 pub(crate) use crate::runtime::Warmed;
@@ -45,6 +49,11 @@ use crate::{
 
 /// Makes a call and receives the whole reply.
 pub(crate) async fn send(cx: &CallContext, means: &Means, request: Request<'_>) -> Result<Reply> {
+    let sent = whole(cx, means, request).instrument(cx.span.clone()).await;
+    told(cx, sent, Reply::status)
+}
+
+async fn whole(cx: &CallContext, means: &Means, request: Request<'_>) -> Result<Reply> {
     let bytes_max = means.config().limits.body_bytes;
     let (head, body) = hops::run(cx, means, request, Form::Whole { bytes_max }).await?;
     body.into_reply(cx, head, Bytes::new(), bytes_max).await
@@ -56,5 +65,34 @@ pub(crate) async fn open(
     means: &Means,
     request: Request<'_>,
 ) -> Result<(ReplyHead, ReplyBody)> {
-    hops::run(cx, means, request, Form::Stream).await
+    let opening = hops::run(cx, means, request, Form::Stream);
+    let opened = opening.instrument(cx.span.clone()).await;
+    told(cx, opened, |(head, _)| head.status)
+}
+
+/// Receives the next piece of a body; `None` at the end.
+pub(crate) async fn read(cx: &CallContext, body: &mut ReplyBody) -> Result<Option<Bytes>> {
+    let piece = body.next(cx).instrument(cx.span.clone()).await;
+    piece.inspect_err(|error| spans::failed(&cx.span, error))
+}
+
+/// Receives the rest of a body, behind what was taken and not read.
+pub(crate) async fn receive(
+    cx: &CallContext,
+    means: &Means,
+    (head, body): (ReplyHead, ReplyBody),
+    begun: Bytes,
+) -> Result<Reply> {
+    let rest = body.into_reply(cx, head, begun, means.config().limits.body_bytes);
+    let reply = rest.instrument(cx.span.clone()).await;
+    reply.inspect_err(|error| spans::failed(&cx.span, error))
+}
+
+/// Has the span of the call tell how it ended.
+fn told<T>(cx: &CallContext, ended: Result<T>, status: impl Fn(&T) -> StatusCode) -> Result<T> {
+    match &ended {
+        Ok(reply) => spans::answered(&cx.span, status(reply)),
+        Err(error) => spans::failed(&cx.span, error),
+    }
+    ended
 }

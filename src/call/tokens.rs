@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
+use tracing::Instrument as _;
 
-use super::{Form, Means, hops};
+use super::{Form, Means, hops, spans};
 use crate::{
     auth_id::AuthChoice,
     body::Content,
@@ -52,11 +53,12 @@ async fn fetch(
     tokens: &Tokens,
     lead: Lead,
 ) -> Result<crate::policy::auth::Token> {
-    let nested = cx.nested(|timeouts| timeouts);
+    let mut nested = cx.nested(|timeouts| timeouts);
     let request = request(lead.request()?, &nested);
+    nested.span = spans::call(nested.id, &request.method, &request.url);
     tracing::debug!(call = cx.id, url = %tokens.shown(), "fetching a token");
     // The loop of hops is inside itself here.
-    let reply = Box::pin(received(&nested, means, request));
+    let reply = Box::pin(received(&nested, means, request).instrument(nested.span.clone()));
     match cx.along(&nested, reply).await {
         Ok(reply) => {
             let answered = lead.answered(reply.status(), reply.bytes(), Moment::now());

@@ -255,6 +255,7 @@ impl Client {
         let feedback = request.feedback.as_ref();
         let mut cx = CallContext::new(request.timeouts, feedback, self.shared.process);
         cx.priority = request.priority;
+        cx.span = call::span(cx.id, &request.method, &request.url);
         Ok(cx.entered(running))
     }
 

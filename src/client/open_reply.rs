@@ -13,7 +13,7 @@ use url::Url;
 
 use super::Client;
 use crate::{
-    call::ReplyBody,
+    call::{self, ReplyBody},
     context::{CallContext, Reporter},
     error::Result,
     history::PastHop,
@@ -187,9 +187,8 @@ impl OpenReply {
         let Some(parts) = self.parts.take() else { return Err(crate::Error::no_answer()) };
         let Parts { client, cx, mut reporter, head, body, ended, held: _held } = parts;
         let shown = origin::redacted(&head.url);
-        let bytes_max = client.shared.means.config().limits.body_bytes;
         let piece = std::mem::take(&mut self.piece);
-        let rest = body.into_reply(&cx, head, piece, bytes_max);
+        let rest = call::receive(&cx, &client.shared.means, (head, body), piece);
         let reply = wait(&cx, &mut reporter, pin!(rest));
         if !ended {
             reporter.tell_the_end(&cx);
@@ -209,7 +208,7 @@ impl OpenReply {
         let Some(parts) = &mut self.parts else { return Ok(()) };
         let Parts { client, cx, reporter, body, head, ended, held } = parts;
         cx.same_process()?;
-        let piece = wait(cx, reporter, pin!(body.next(cx)));
+        let piece = wait(cx, reporter, pin!(call::read(cx, body)));
         if !matches!(piece, Ok(Some(_))) && !std::mem::replace(ended, true) {
             *held = None;
             cx.call_ended();

@@ -54,6 +54,7 @@ mod replies;
 mod retries;
 mod shutdown;
 mod sockets;
+mod spans;
 mod stale_connections;
 mod stats;
 mod streaming;

@@ -17,6 +17,7 @@ mod retries;
 mod sockets;
 #[cfg(feature = "tls")]
 mod tls;
+mod view;
 
 use std::{fmt, time::Duration};
 
