@@ -129,7 +129,8 @@
 //! `network.protocol.version`, `network.peer.address` and `network.peer.port`. Events tell of
 //! decisions such as connecting, answering, trying again. URLs are shown without user information
 //! and query, headers only if [`ClientBuilder::log_headers`] names them, secrets and bodies never.
-//! Without a subscriber it costs nothing.
+//! Without a subscriber it costs nothing. [`ClientBuilder::trace_context`] has requests say of which
+//! trace they are a part (W3C Trace Context).
 //!
 //! # Stability
 //!
@@ -195,6 +196,7 @@ mod timings;
 #[cfg(feature = "tls")]
 mod tls_options;
 mod tls_version;
+mod trace_context;
 mod traffic;
 mod used_connection;
 mod view;
@@ -254,6 +256,7 @@ pub use crate::{
     stats::{RouteStats, Stats},
     timings::Timings,
     tls_version::TlsVersion,
+    trace_context::{TraceContext, TracedRequest},
     used_connection::UsedConnection,
 };
 #[cfg(feature = "tls")]

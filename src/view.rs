@@ -2,9 +2,12 @@
 
 use http::HeaderName;
 
+use crate::trace_context::TraceSource;
+
 /// What the user says about spans and events.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct ViewOptions {
     /// Header fields whose values may be told, unless they are secret.
     pub(crate) logged_headers: Vec<HeaderName>,
+    pub(crate) trace_source: Option<TraceSource>,
 }

@@ -17,7 +17,7 @@ use super::{
     hop::Hop,
     hops::{HopHead, HopReply},
     prepared::Prepared,
-    spans, upload,
+    spans, traced, upload,
 };
 use crate::{
     body::Content,
@@ -198,7 +198,10 @@ async fn attempt(
     let has_listeners = cx.feedback().is_some_and(|feedback| feedback.has_listeners());
     let is_streamed = matches!(plan.want, Want::Stream { .. });
     let span = spans::exchange(cx, hop);
-    let head = prepared.head(hop, plan.said.as_ref());
+    let mut head = prepared.head(hop, plan.said.as_ref());
+    if let Some(context) = span.in_scope(|| traced::context(cx, means, hop, plan.attempt))? {
+        traced::add(&mut head.headers, context);
+    }
     spans::sent(&span, means.config(), &head.headers);
     let order = Order {
         route: Arc::clone(&prepared.route),
@@ -249,7 +252,10 @@ pub(super) fn begin(cx: &CallContext, means: &Means, hop: &Hop<'_>) -> Result<(T
     let prepared = Prepared::new(hop, &Content::Empty, hop.proxy(means.proxies())?)?;
     let runtime = means.runtime()?;
     runtime.prepare(&prepared.route)?;
-    let head = prepared.head(hop, prepared.introduction(&hop.method).as_ref());
+    let mut head = prepared.head(hop, prepared.introduction(&hop.method).as_ref());
+    if let Some(context) = traced::context(cx, means, hop, 1)? {
+        traced::add(&mut head.headers, context);
+    }
     let headers = head.headers.clone();
     let bytes_max = means.config().limits.body_bytes;
     let order = Order {

@@ -141,6 +141,16 @@ impl<'m> Hop<'m> {
             .chain(offer.map(|offer| (&header::ACCEPT_ENCODING, offer)))
     }
 
+    /// Whether a field of this name is sent because the caller or the client says it.
+    pub(super) fn says(&self, name: &HeaderName) -> bool {
+        self.headers().contains_key(name) || self.added().any(|(added, _)| added == name)
+    }
+
+    /// Whether the origin was left that the secrets are meant for.
+    pub(super) const fn has_left_origin(&self) -> bool {
+        self.has_left_origin
+    }
+
     /// Whether content codings are offered, so that they have to be undone.
     pub(super) fn offers_codings(&self) -> bool {
         self.offer.is_some_and(|offer| match &self.own_headers {

@@ -93,19 +93,20 @@ impl Chain {
 
 /// Runs code of the user: whatever becomes of it ends this call only.
 fn run(cx: &CallContext, hook: impl FnOnce() -> Result<(), InterceptorError>) -> Result<()> {
-    let ended = catch_unwind(AssertUnwindSafe(hook));
+    guarded(cx, "an interceptor", hook)?.map_err(|error| {
+        Error::new(ErrorKind::Interceptor, "an interceptor ended the call").because(error)
+    })
+}
+
+/// Runs code of the user that takes part in making requests: its panic is an error of the call.
+pub(super) fn guarded<T>(cx: &CallContext, what: &str, code: impl FnOnce() -> T) -> Result<T> {
+    let ended = catch_unwind(AssertUnwindSafe(code));
     // It may have forked, and this may be the child.
     cx.same_process()?;
-    match ended {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => {
-            Err(Error::new(ErrorKind::Interceptor, "an interceptor ended the call").because(error))
-        }
-        Err(panic) => Err(Error::new(
-            ErrorKind::Interceptor,
-            format!("an interceptor panicked: {}", words_of(&*panic)),
-        )),
-    }
+    ended.map_err(|panic| {
+        let message = format!("{what} panicked: {}", words_of(&*panic));
+        Error::new(ErrorKind::Interceptor, message)
+    })
 }
 
 fn words_of(panic: &(dyn Any + Send)) -> &str {

@@ -27,6 +27,7 @@ mod reply_body;
 mod spans;
 #[cfg_attr(not(feature = "json"), path = "no_tokens.rs")]
 mod tokens;
+mod traced;
 mod upload;
 mod warm_up;
 

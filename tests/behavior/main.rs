@@ -74,6 +74,7 @@ mod timeouts;
 mod tls;
 #[cfg(feature = "tls")]
 mod tls_options;
+mod trace_context;
 mod truncation;
 #[cfg(unix)]
 mod unix_sockets;

@@ -1,11 +1,50 @@
 //! Options about what is told of calls.
 
+use std::sync::Arc;
+
 use http::HeaderName;
 
 use super::ClientBuilder;
-use crate::error::Error;
+use crate::{
+    error::Error,
+    trace_context::{TraceContext, TracedRequest},
+};
 
 impl ClientBuilder {
+    /// Has requests say of which trace they are a part, in `traceparent` and `tracestate` (W3C Trace
+    /// Context); they say nothing by default.
+    ///
+    /// `source` is asked on the calling thread for each attempt of each hop, inside the span of its
+    /// exchange if there is a subscriber, so that a server's spans can be children of that one. What
+    /// it returns is for this attempt alone. With `None` nothing is sent; what is not valid cannot be
+    /// made a [`TraceContext`]. A redirect may lead to strangers: [`TracedRequest::has_left_origin`]
+    /// tells.
+    ///
+    /// A request that has a `traceparent` of its own, from the caller, an interceptor or
+    /// [`default_header`](Self::default_header), keeps it, and `source` is not asked; neither is it
+    /// for what is said to proxies only. Fields of the caller's own follow redirects as any header
+    /// does. If `source` panics the call fails with kind
+    /// [`Interceptor`](crate::ErrorKind::Interceptor).
+    ///
+    /// ```
+    /// use abide::{Client, TraceContext};
+    /// # fn current_traceparent() -> String { String::new() }
+    /// let client = Client::builder()
+    ///     .trace_context(|request| match request.has_left_origin() {
+    ///         false => TraceContext::parse(&current_traceparent()),
+    ///         true => None,
+    ///     })
+    ///     .build()?;
+    /// # Ok::<(), abide::Error>(())
+    /// ```
+    pub fn trace_context(
+        mut self,
+        source: impl Fn(&TracedRequest<'_>) -> Option<TraceContext> + Send + Sync + 'static,
+    ) -> Self {
+        self.config.view.trace_source = Some(Arc::new(source));
+        self
+    }
+
     /// Has the spans of exchanges tell the values of header fields of these names; by default they
     /// tell of none.
     ///
