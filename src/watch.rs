@@ -28,6 +28,8 @@ pub(crate) struct Watch {
     /// When the connection was ready that was dialed for the call.
     dialed: AtomicU64,
     ended: AtomicU64,
+    /// The number of the last exchange in the row of those who wait; 0 before the first.
+    turn: AtomicU64,
     /// When the exchange itself last moved a byte; HTTP/2 streams share their connection's traffic.
     moved: AtomicU64,
     /// What carries the exchange; held for a look or a change only.
@@ -59,6 +61,7 @@ impl Watch {
             asked: AtomicU64::new(0),
             dialed: AtomicU64::new(0),
             ended: AtomicU64::new(0),
+            turn: AtomicU64::new(0),
             moved: AtomicU64::new(0),
             carrier: Mutex::new(None),
             progress: feedback.map(|feedback| Meters {
@@ -74,6 +77,14 @@ impl Watch {
 
     pub(crate) fn phase(&self) -> Phase {
         Phase::ALL[usize::from(self.phase.load(Ordering::Acquire))]
+    }
+
+    pub(crate) fn turn(&self) -> u64 {
+        self.turn.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_turn(&self, turn: u64) {
+        self.turn.store(turn, Ordering::Relaxed);
     }
 
     pub(crate) fn enter(&self, phase: Phase) {

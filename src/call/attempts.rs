@@ -298,6 +298,7 @@ fn reply(means: &Means, answer: Answer, attempts: u32) -> Result<HopReply> {
 fn seen(failure: &Failure, attempts: u32) -> Failed {
     Failed {
         perhaps_sent: failure.sent == Sent::Perhaps,
+        refused: failure.sent == Sent::Refused,
         reused: failure.reused,
         answered: failure.answered,
         connection_failed: failure.error.kind() == ErrorKind::Protocol,

@@ -7,6 +7,8 @@ use http::{HeaderMap, Method};
 pub(crate) struct Failed {
     /// Whether the server may have seen the request.
     pub(crate) perhaps_sent: bool,
+    /// Whether the server refused this very request before it looked at it (RFC 9113 §8.7).
+    pub(crate) refused: bool,
     /// Whether the connection had carried another exchange before.
     pub(crate) reused: bool,
     /// Whether the reply had begun.
@@ -51,7 +53,7 @@ pub(crate) fn decide(failed: Failed, request: Sendable) -> Decision {
     if failed.connection_failed
         && is_safe
         && request.is_replayable
-        && failed.attempts < ATTEMPTS_MAX
+        && failed.attempts < attempts_max(failed)
     {
         Decision::Again
     } else {
@@ -60,7 +62,14 @@ pub(crate) fn decide(failed: Failed, request: Sendable) -> Decision {
 }
 
 /// Each attempt may meet another dead connection.
+const fn attempts_max(failed: Failed) -> u32 {
+    if failed.perhaps_sent || failed.refused { ATTEMPTS_MAX } else { UNSENT_ATTEMPTS_MAX }
+}
+
 const ATTEMPTS_MAX: u32 = 5;
+/// A server that ends each connection after a few requests leaves those out that came after them.
+/// Many callers at once take many connections until each has been served.
+const UNSENT_ATTEMPTS_MAX: u32 = 20;
 
 #[cfg(test)]
 mod tests {
@@ -68,6 +77,7 @@ mod tests {
 
     const STALE: Failed = Failed {
         perhaps_sent: true,
+        refused: false,
         reused: true,
         answered: false,
         connection_failed: true,
@@ -102,6 +112,12 @@ mod tests {
     fn attempts_are_bounded() {
         check(Failed { attempts: 4, ..STALE }, GET, Decision::Again);
         check(Failed { attempts: 5, ..STALE }, GET, Decision::GiveUp);
+        let unsent = Failed { perhaps_sent: false, reused: false, ..STALE };
+        check(Failed { attempts: 19, ..unsent }, POST, Decision::Again);
+        check(Failed { attempts: 20, ..unsent }, POST, Decision::GiveUp);
+        let refused = Failed { refused: true, ..unsent };
+        check(Failed { attempts: 4, ..refused }, POST, Decision::Again);
+        check(Failed { attempts: 5, ..refused }, POST, Decision::GiveUp);
     }
 
     #[test]

@@ -134,6 +134,8 @@ pub(crate) struct Failure {
 pub(crate) enum Sent {
     /// Nothing that the server acted upon, for certain.
     Nothing,
+    /// Nothing that it acted upon: it refused this very request.
+    Refused,
     /// Some or all of it, perhaps.
     Perhaps,
 }

@@ -84,7 +84,8 @@ impl Pool {
         let mut job = Box::new(job);
         let (mut hand_in, mut ended) = (None, None);
         let mut state = self.lock();
-        let number = state.next_ticket(attempt);
+        let number = state.next_ticket(attempt, job.order.watch.turn());
+        job.order.watch.set_turn(number);
         loop {
             if let Some(mailbox) = ended.take() {
                 state.remove_ended(&route, &mailbox);

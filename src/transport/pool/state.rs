@@ -159,14 +159,24 @@ impl State {
         Placement::Queued(effects)
     }
 
-    /// Numbers a job; called once for each exchange that is asked for.
-    pub(super) fn next_ticket(&mut self, attempt: u32) -> u64 {
-        self.retries += u64::from(attempt > 1);
-        self.new_ticket()
+    /// Numbers a job; called once for each exchange that is asked for, with the number of the one
+    /// before it in the same call, or 0.
+    ///
+    /// A call that is tried again goes on from where it stood in the row. At its end it would be
+    /// behind those that were served meanwhile and have come again, time after time: a server that
+    /// takes few requests of each connection would always refuse the same ones.
+    pub(super) const fn next_ticket(&mut self, attempt: u32, before: u64) -> u64 {
+        if attempt == 1 {
+            return self.new_ticket();
+        }
+        self.retries += 1;
+        let next = before + 1;
+        if next.is_multiple_of(TICKETS_OF_CALL) { self.new_ticket() } else { next }
     }
 
+    /// The first of the tickets of a call, which are enough for its attempts.
     pub(super) const fn new_ticket(&mut self) -> u64 {
-        self.next_ticket += 1;
+        self.next_ticket += TICKETS_OF_CALL;
         self.next_ticket
     }
 
@@ -378,3 +388,35 @@ fn add(carried: &mut Carried, traffic: &Traffic) {
 }
 
 const ROUTES_KEPT: usize = 1024;
+const TICKETS_OF_CALL: u64 = 1 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_is_tried_again_keeps_its_place() {
+        let mut state = State::new(Limits::default(), ConnectionOptions::default(), true);
+        let first = state.next_ticket(1, 0);
+        let second = state.next_ticket(1, 0);
+        let mut again = first;
+        for attempt in 2..=10 {
+            let next = state.next_ticket(attempt, again);
+            assert!(again < next && next < second, "attempt {attempt}");
+            again = next;
+        }
+        let third = state.next_ticket(1, 0);
+        assert!(second < third);
+        // With more attempts than anybody makes it begins anew, so that no number comes twice.
+        let mut numbers = std::collections::HashSet::from([first, second, third]);
+        assert!(
+            (2..=3000)
+                .scan(first, |before, attempt| {
+                    *before = state.next_ticket(attempt, *before);
+                    Some(*before)
+                })
+                .all(|number| numbers.insert(number))
+        );
+        assert_eq!(state.retries, 9 + 2999);
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use super::h2_errors::{is_flood, is_unprocessed};
+use super::h2_errors::{is_flood, is_refused, is_unprocessed};
 use crate::{
     error::{Error, ErrorKind, Source},
     phase::Phase,
@@ -31,7 +31,9 @@ pub(super) fn error(error: hyper::Error, seen: &Circumstances) -> Error {
 
 /// Whether the server can have acted upon the request.
 pub(super) fn sent(error: &hyper::Error, seen: &Circumstances) -> Sent {
-    if error.is_canceled() || !seen.wrote || is_unprocessed(error) {
+    if is_refused(error) {
+        Sent::Refused
+    } else if error.is_canceled() || !seen.wrote || is_unprocessed(error) {
         Sent::Nothing
     } else {
         Sent::Perhaps

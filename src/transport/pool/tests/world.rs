@@ -94,7 +94,7 @@ impl World {
             lane_watches: false,
         };
         let (job, pending) = bridge::job(order);
-        let ticket = self.state.next_ticket(1);
+        let ticket = self.state.next_ticket(1, 0);
         self.waiting.insert(ticket, Waiting { route: Arc::clone(route), pending, watch });
         match self.state.place(Box::new(job), ticket) {
             Placement::Run(mailbox, job, _) => self.begin(&mailbox, job, ticket),
