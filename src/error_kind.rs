@@ -12,7 +12,7 @@ pub enum ErrorKind {
     InvalidRequest,
     /// The host's name has no address, or the look-up failed.
     Resolve,
-    /// No address of the host accepted a connection.
+    /// No address of the host accepted a connection, or it was cut before it could be used.
     Connect,
     /// A proxy refused, or cannot be understood or used; [`Error::proxy`](crate::Error::proxy) names it.
     Proxy,

@@ -1,6 +1,9 @@
 //! What went over one connection so far.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
 use crate::moment::Moment;
 
@@ -15,6 +18,8 @@ pub(crate) struct Traffic {
     last_sent: AtomicU64,
     write_failed: AtomicBool,
     was_flooded: AtomicBool,
+    /// What TLS said when it failed after the handshake.
+    tls_failure: OnceLock<Box<str>>,
     /// Up to which position may be received at present; 0 for no bound.
     allowed: AtomicU64,
     /// One more than had been received when the connection became suspect; 0 if it never did.
@@ -88,6 +93,17 @@ impl Traffic {
 
     pub(crate) fn was_flooded(&self) -> bool {
         self.was_flooded.load(Ordering::Relaxed)
+    }
+
+    /// TLS failed: h2 keeps no more than the text of an error, and hyper nothing at all of one that
+    /// came before the request.
+    #[cold]
+    pub(crate) fn note_tls_failure(&self, error: &std::io::Error) {
+        let _ = self.tls_failure.set(error.to_string().into());
+    }
+
+    pub(crate) fn tls_failure(&self) -> Option<&str> {
+        self.tls_failure.get().map(AsRef::as_ref)
     }
 
     pub(crate) fn received(&self) -> u64 {

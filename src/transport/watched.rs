@@ -9,7 +9,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::pool::Place;
+use super::{connect::is_tls_failure, pool::Place};
 use crate::traffic::Traffic;
 
 /// Counts the plain-text bytes of a stream each way, and holds its place while it is open.
@@ -87,7 +87,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
             return Poll::Ready(Err(io::Error::other(Excessive)));
         }
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        if let Err(error) = ready!(Pin::new(&mut self.stream).poll_read(cx, buf)) {
+            if is_tls_failure(&error) {
+                self.traffic.note_tls_failure(&error);
+            }
+            return Poll::Ready(Err(error));
+        }
         let bytes = buf.filled().len() - before;
         if bytes > 0 {
             self.traffic.add_received(bytes);

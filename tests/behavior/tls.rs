@@ -154,7 +154,7 @@ fn a_server_that_hangs_up_in_the_handshake_is_an_error() {
     let server = Server::raw_answer("");
     let url = server.url("/").replace("http://", "https://");
     let error = trusting().build().unwrap().get(url).send().unwrap_err();
-    assert_eq!((error.kind(), error.phase()), (ErrorKind::Tls, Some(Phase::Tls)), "{error:?}");
+    assert_eq!((error.kind(), error.phase()), (ErrorKind::Connect, Some(Phase::Tls)), "{error:?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::h2_errors::{is_flood, is_refused, is_unprocessed};
 use crate::{
     error::{Error, ErrorKind, Source},
     phase::Phase,
-    transport::{bridge::Sent, connect::is_tls_failure, watched::Excessive},
+    transport::{bridge::Sent, watched::Excessive},
 };
 
 /// What is known about an exchange that failed.
@@ -18,12 +18,18 @@ pub(super) struct Circumstances {
     pub(super) write_failed: bool,
     /// Whether it was cut off because of a flood of frames.
     pub(super) was_flooded: bool,
+    /// What TLS said when it failed.
+    pub(super) tls_failure: Option<String>,
 }
 
 /// Says what hyper's error means for the call.
 pub(super) fn error(error: hyper::Error, seen: &Circumstances) -> Error {
     if let Some(own) = own_error(&error) {
         return own;
+    }
+    if let Some(said) = &seen.tls_failure {
+        let error = Error::new(ErrorKind::Tls, "the secured connection failed");
+        return error.because(said.clone()).in_phase(seen.phase);
     }
     let (kind, message) = describe(&error, seen);
     Error::new(kind, message).because(Source::from(error)).in_phase(seen.phase)
@@ -63,8 +69,6 @@ fn describe(error: &hyper::Error, seen: &Circumstances) -> (ErrorKind, &'static 
         (ErrorKind::Protocol, "the connection is dead: the server answered no ping in time")
     } else if error.is_parse() && !in_body {
         (ErrorKind::Protocol, "the reply is not HTTP, or breaks its rules")
-    } else if find::<std::io::Error>(error).is_some_and(is_tls_failure) {
-        (ErrorKind::Tls, "the secured connection failed")
     } else if error.is_canceled() {
         (ErrorKind::Protocol, "the connection was closed before the request was sent")
     } else if seen.write_failed {

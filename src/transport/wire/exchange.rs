@@ -264,6 +264,7 @@ impl Exchange {
             wrote: traffic.sent() > self.sent_before,
             write_failed: traffic.write_failed(),
             was_flooded: traffic.was_flooded(),
+            tls_failure: traffic.tls_failure().map(str::to_owned),
         }
     }
 

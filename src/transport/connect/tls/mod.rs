@@ -105,10 +105,7 @@ impl Tls {
         let origin = &way.origin;
         let connector = TlsConnector::from(self.config(way)?);
         let secured = connector.connect(self.name_of(origin)?, stream).await;
-        let stream = secured.map_err(|e| {
-            let message = format!("the TLS handshake with {} failed", origin.host);
-            failed(ErrorKind::Tls, Phase::Tls, message).because(e)
-        })?;
+        let stream = secured.map_err(|e| handshake_failed(e, &origin.host))?;
         let session = stream.get_ref().1;
         if let Some(pins) = self.options.pins.get(origin) {
             let provider = connector.config().crypto_provider();
@@ -217,6 +214,16 @@ fn since(oldest: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {
         TlsVersion::Tls12 => FROM_1_2,
         TlsVersion::Tls13 => FROM_1_3,
     }
+}
+
+/// A connection that was cut before TLS could say anything is no failure of TLS.
+#[cold]
+fn handshake_failed(error: std::io::Error, host: &str) -> Error {
+    let (kind, what) = match is_tls_failure(&error) {
+        true => (ErrorKind::Tls, "failed"),
+        false => (ErrorKind::Connect, "was cut off"),
+    };
+    failed(kind, Phase::Tls, format!("the TLS handshake with {host} {what}")).because(error)
 }
 
 #[cold]
