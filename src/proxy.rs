@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use http::{HeaderMap, HeaderValue, Method};
+use http::HeaderValue;
 use url::Host;
 
 use crate::{
@@ -213,23 +213,8 @@ impl Proxy {
         self.0.credentials.as_ref()
     }
 
-    /// What a request with this method and target says in `Proxy-Authorization`.
-    pub(crate) fn introduction(
-        &self,
-        method: &Method,
-        target: impl fmt::Display,
-    ) -> Option<HeaderValue> {
-        self.0.introduction.say(method, target)
-    }
-
-    /// Reads a 407; whether it makes sense to ask again with what the proxy wants now.
-    pub(crate) fn is_answerable(&self, said: Option<&HeaderValue>, answer: &HeaderMap) -> bool {
-        self.known_as().is_some_and(|known| self.0.introduction.learn(known, said, answer))
-    }
-
-    /// Reads what a proxy says about the next request.
-    pub(crate) fn heed(&self, answer: &HeaderMap) {
-        self.0.introduction.heed(answer);
+    pub(crate) fn introduction(&self) -> &Introduction {
+        &self.0.introduction
     }
 }
 

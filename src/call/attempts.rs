@@ -9,7 +9,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, header};
 use tracing::Instrument as _;
 
 use super::{
@@ -23,12 +23,14 @@ use crate::{
     body::Content,
     context::CallContext,
     error::{Error, ErrorKind, Result},
+    origin::Route,
     policy::{
         back_off::{self, Circumstances, Ended},
         retry::{self, Decision, Failed, Sendable},
     },
+    proxy_auth::Asker,
     retries::RetryPolicy,
-    runtime::{Answer, AnswerBody, Failure, Order, Sent, Ticket, Unwanted, Upload, Want},
+    runtime::{Answer, AnswerBody, Failure, Head, Order, Sent, Ticket, Unwanted, Upload, Want},
     watch::Watch,
 };
 
@@ -44,14 +46,16 @@ pub(super) async fn run(
     means.runtime()?.prepare(&prepared.route)?;
     let is_idempotent = retry::is_idempotent(&hop.method, hop.headers());
     let wish = Wish::new(means, hop);
-    let said = prepared.introduction(&hop.method);
-    let mut plan = Plan { want, attempt: 1, fresh: false, said, is_challenged: false };
+    let mut plan = Plan { want, attempt: 1, fresh: false };
+    let mut asker = Asker::default();
     loop {
-        let job = Job { hop, prepared: &prepared, plan: &plan };
+        let head = plan.head(hop, &prepared, &mut asker);
+        let job = Job { hop, route: &prepared.route, head, plan };
         let span = spans::attempt(plan.attempt);
         let ended = match attempt(cx, means, job, content).instrument(span.clone()).await {
             Ok(Ok(answer)) => {
-                if plan.introduces_itself(hop, &prepared, &answer, content) {
+                if prepared.is_challenged(&mut asker, &answer, content) {
+                    plan.attempt += 1;
                     cx.watch.begin_again();
                     continue;
                 }
@@ -147,64 +151,51 @@ fn stopped(error: Error) -> Failure {
     Failure { error, sent: Sent::Perhaps, reused: false, answered: false }
 }
 
+#[derive(Clone, Copy)]
 struct Plan {
     want: Want,
     attempt: u32,
     fresh: bool,
-    /// What a proxy that forwards the request is told about who asks.
-    said: Option<HeaderValue>,
-    /// Whether the proxy wanted to know more already.
-    is_challenged: bool,
 }
 
 impl Plan {
-    /// Whether the answer is a proxy's wish to know who asks, which the next attempt fulfils.
-    fn introduces_itself(
-        &mut self,
-        hop: &Hop<'_>,
-        prepared: &Prepared,
-        answer: &Answer,
-        content: &Content<'_>,
-    ) -> bool {
-        prepared.heed(answer);
-        // Asked in any case, so that the next call knows what the proxy wants.
-        let is_answerable = prepared.is_answerable(self.said.as_ref(), answer);
-        if !is_answerable || self.is_challenged || !content.is_replayable() {
-            return false;
+    /// What this attempt sends; what answers a challenge is counted anew.
+    fn head(self, hop: &Hop<'_>, prepared: &Prepared, asker: &mut Asker) -> Head {
+        let introduction = prepared.introduction(asker, &hop.method);
+        let mut head = prepared.head(hop, introduction.as_ref());
+        let applied = hop.applied.as_ref().filter(|_| self.attempt > 1);
+        if let Some(authorization) = applied.and_then(|applied| applied.answer_again(hop)) {
+            head.headers.insert(header::AUTHORIZATION, authorization);
         }
-        self.attempt += 1;
-        self.said = prepared.introduction(&hop.method);
-        self.is_challenged = true;
-        true
+        head
     }
 }
 
 /// What an attempt is to send.
-#[derive(Clone, Copy)]
 struct Job<'h> {
     hop: &'h Hop<'h>,
-    prepared: &'h Prepared,
-    plan: &'h Plan,
+    route: &'h Route,
+    head: Head,
+    plan: Plan,
 }
 
 /// One exchange: asks for it, feeds it, and waits for its answer.
 async fn attempt(
     cx: &CallContext,
     means: &Means,
-    Job { hop, prepared, plan }: Job<'_>,
+    Job { hop, route, mut head, plan }: Job<'_>,
     content: &mut Content<'_>,
 ) -> Result<Result<Answer, Failure>> {
     let (upload, mut pump) = upload::begin(content)?;
     let has_listeners = cx.feedback().is_some_and(|feedback| feedback.has_listeners());
     let is_streamed = matches!(plan.want, Want::Stream { .. });
     let span = spans::exchange(cx, hop);
-    let mut head = prepared.head(hop, plan.said.as_ref());
     if let Some(context) = span.in_scope(|| traced::context(cx, means, hop, plan.attempt))? {
         traced::add(&mut head.headers, context);
     }
     spans::sent(&span, means.config(), &head.headers);
     let order = Order {
-        route: Arc::clone(&prepared.route),
+        route: Arc::clone(route),
         head,
         upload,
         want: plan.want,
@@ -252,7 +243,8 @@ pub(super) fn begin(cx: &CallContext, means: &Means, hop: &Hop<'_>) -> Result<(T
     let prepared = Prepared::new(hop, &Content::Empty, hop.proxy(means.proxies())?)?;
     let runtime = means.runtime()?;
     runtime.prepare(&prepared.route)?;
-    let mut head = prepared.head(hop, prepared.introduction(&hop.method).as_ref());
+    let introduction = prepared.introduction(&mut Asker::default(), &hop.method);
+    let mut head = prepared.head(hop, introduction.as_ref());
     if let Some(context) = traced::context(cx, means, hop, 1)? {
         traced::add(&mut head.headers, context);
     }

@@ -14,12 +14,12 @@ use crate::{
     body::Content,
     certificates::TlsIdentity,
     context::CallContext,
+    digest::Session,
     error::{Error, ErrorKind, Result},
     feedback::Feedback,
     origin::Origin,
     policy::auth::{
-        AuthConfig, AuthRequest, Choice, CredentialSource, Credentials, DigestAccount, Kind,
-        Wanted, choose,
+        AuthConfig, AuthRequest, Choice, CredentialSource, Credentials, Kind, Wanted, choose,
     },
     secret::Secret,
 };
@@ -44,6 +44,8 @@ struct Shown {
     origin: Origin,
     /// How many challenges were answered for this hop.
     answers: u32,
+    /// What answers the challenge to this very request.
+    own: Option<Arc<Session>>,
     token: Option<u64>,
 }
 
@@ -54,6 +56,16 @@ pub(super) struct Applied {
     /// The URL with the pairs of the query, if there are any.
     pub(super) url: Option<Url>,
     pub(super) identity: Option<TlsIdentity>,
+    /// What answers the server's challenge, if something does.
+    digest: Option<Arc<Session>>,
+}
+
+impl Applied {
+    /// What a request that is sent again says to a server that challenges: it may take the same
+    /// answer for a replay (RFC 7616 §5.12).
+    pub(super) fn answer_again(&self, hop: &Hop<'_>) -> Option<HeaderValue> {
+        self.digest.as_ref().and_then(|session| answer(session, hop).ok())
+    }
 }
 
 impl CallCredentials {
@@ -97,10 +109,14 @@ impl CallCredentials {
         if self.yields(hop, &origin, config.kind(), &id)? {
             return Ok(None);
         }
-        let answers = before.filter(|shown| shown.id == id).map_or(0, |shown| shown.answers);
-        let (applied, token) = self.applied(cx, means, (hop, content), (&id, &config)).await?;
+        let before = before.filter(|shown| shown.id == id);
+        let answers = before.as_ref().map_or(0, |shown| shown.answers);
+        let own = before.filter(|shown| shown.origin == origin).and_then(|shown| shown.own);
+        let shown = Shown { id, config, origin, answers, own, token: None };
+        let (applied, token) = self.applied(cx, means, (hop, content), &shown).await?;
+        let Shown { id, origin, .. } = &shown;
         tracing::debug!(call = cx.id, auth = %id, %origin, "credentials shown");
-        self.shown = Some(Shown { id, config, origin, answers, token });
+        self.shown = Some(Shown { token, ..shown });
         Ok(Some(applied))
     }
 
@@ -154,14 +170,19 @@ impl CallCredentials {
         cx: &CallContext,
         means: &Means,
         (hop, content): (&Hop<'_>, &Content<'_>),
-        (id, config): (&AuthId, &AuthConfig),
+        Shown { id, config, origin, own, .. }: &Shown,
     ) -> Result<(Applied, Option<u64>)> {
         let mut applied = Applied::default();
         let mut number = None;
         match config.kind() {
             Kind::Headers(headers) => applied.headers = values_of(headers)?,
             Kind::Query(pairs) => applied.url = Some(with_query(&hop.url, pairs)),
-            Kind::Digest(account) => applied.headers.extend(answer(account, hop)?),
+            Kind::Digest(account) => {
+                applied.digest = own.clone().or_else(|| account.session(origin));
+                if let Some(session) = &applied.digest {
+                    applied.headers.push((header::AUTHORIZATION, answer(session, hop)?));
+                }
+            }
             Kind::Certificate(identity) => applied.identity = Some(identity.clone()),
             Kind::Tokens(tokens) => {
                 let (token, authorization) =
@@ -202,14 +223,24 @@ impl CallCredentials {
         let is_refused = head.status == StatusCode::UNAUTHORIZED;
         let may_renew = is_refused && !self.has_renewed && content.is_replayable();
         match shown.config.kind() {
-            Kind::Digest(account) if !is_refused => account.answered(&shown.origin, &head.headers),
+            Kind::Digest(account) if !is_refused => {
+                if let Some(own) = shown.own.take() {
+                    account.keep(&shown.origin, own);
+                }
+                account.answered(&shown.origin, &head.headers);
+            }
             Kind::Digest(account) => {
-                let again = account.challenged(&shown.origin, &head.headers, shown.answers)?;
-                if again && !content.is_replayable() {
+                let own = account.challenged(&shown.origin, &head.headers, shown.answers)?;
+                if let Some(own) = &own
+                    && !content.is_replayable()
+                {
+                    // The next call knows what to say.
+                    account.keep(&shown.origin, Arc::clone(own));
                     return Err(not_replayable(&shown.id));
                 }
                 shown.answers += 1;
-                return Ok(again);
+                shown.own = own;
+                return Ok(shown.own.is_some());
             }
             Kind::Tokens(_) if may_renew => {
                 self.has_renewed = true;
@@ -233,6 +264,7 @@ impl CallCredentials {
     pub(super) fn redirected(&mut self) {
         if let Some(shown) = &mut self.shown {
             shown.answers = 0;
+            shown.own = None;
         }
     }
 }
@@ -269,10 +301,8 @@ fn with_query(url: &Url, pairs: &[(String, Secret)]) -> Url {
     with
 }
 
-fn answer(account: &DigestAccount, hop: &Hop<'_>) -> Result<Option<(HeaderName, HeaderValue)>> {
-    let target = &hop.url[Position::BeforePath..Position::AfterQuery];
-    let value = account.authorization(&Origin::of(&hop.url)?, &hop.method, target)?;
-    Ok(value.map(|value| (header::AUTHORIZATION, value)))
+fn answer(session: &Session, hop: &Hop<'_>) -> Result<HeaderValue> {
+    session.answer(&hop.method, &hop.url[Position::BeforePath..Position::AfterQuery])
 }
 
 type SourceResult<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;

@@ -3,7 +3,7 @@
 use std::{cell::Cell, rc::Rc, sync::Arc};
 
 use http::{
-    HeaderMap, HeaderValue, Method, StatusCode, Uri, header,
+    HeaderMap, HeaderValue, Method, Uri, header,
     uri::{Authority, PathAndQuery, Scheme},
 };
 use url::{Position, Url};
@@ -15,6 +15,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     origin::{Origin, Route, Way},
     proxy::Proxy,
+    proxy_auth::Asker,
     runtime::{Answer, Head},
     secret::Secret,
 };
@@ -50,24 +51,22 @@ impl Prepared {
     }
 
     /// What a proxy that forwards the request is told about who asks; nobody else is told.
-    pub(super) fn introduction(&self, method: &Method) -> Option<HeaderValue> {
-        self.route.forwarder()?.introduction(method, &self.uri)
+    pub(super) fn introduction(&self, asker: &mut Asker, method: &Method) -> Option<HeaderValue> {
+        asker.say(self.route.forwarder()?, method, &self.uri)
     }
 
-    /// Whether the answer is a proxy's wish to know who asks, which another request can fulfil.
-    pub(super) fn is_answerable(&self, said: Option<&HeaderValue>, answer: &Answer) -> bool {
-        answer.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
-            && self
-                .route
-                .forwarder()
-                .is_some_and(|proxy| proxy.is_answerable(said, &answer.headers))
-    }
-
-    /// Reads what a proxy that forwards says about the next request.
-    pub(super) fn heed(&self, answer: &Answer) {
-        if let Some(proxy) = self.route.forwarder() {
-            proxy.heed(&answer.headers);
-        }
+    /// Whether the answer is a proxy's wish to know who asks, which the next attempt fulfils if
+    /// there can be one.
+    pub(super) fn is_challenged(
+        &self,
+        asker: &mut Asker,
+        answer: &Answer,
+        content: &Content<'_>,
+    ) -> bool {
+        let answered = (answer.status, &answer.headers);
+        self.route
+            .forwarder()
+            .is_some_and(|proxy| asker.is_challenged(proxy, answered, content.is_replayable()))
     }
 
     /// Says that a broken connection was a proxy's, if it was.

@@ -6,7 +6,9 @@ use crate::{proxy::Proxy, proxy_config::ProxyChoice};
 impl RequestBuilder<'_> {
     /// Sends the call, and every hop of it, through this proxy, whatever the client's rules say.
     ///
-    /// Connections are not shared with calls that go another way or with other credentials.
+    /// Connections are not shared with calls that go another way or with other credentials. A
+    /// header `Proxy-Authorization` of the call is said to its HTTP proxy, in place of the proxy's
+    /// credentials, when a tunnel is asked for too; it is never sent to an origin.
     ///
     /// # Examples
     /// ```no_run

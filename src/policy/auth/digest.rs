@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header::WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, header::WWW_AUTHENTICATE};
 
 use crate::{
     digest::Session,
@@ -31,22 +31,17 @@ impl DigestAccount {
         Ok(Self { user: user.to_owned(), password, sessions: Mutex::default() })
     }
 
-    /// The value of `Authorization`, if the origin has said before what it wants.
-    pub(crate) fn authorization(
-        &self,
-        origin: &Origin,
-        method: &Method,
-        target: &str,
-    ) -> Result<Option<HeaderValue>> {
-        let session = {
-            let sessions = self.sessions();
-            let known = sessions.iter().find(|(known, _)| known == origin);
-            known.map(|(_, session)| Arc::clone(session))
-        };
-        session.map(|session| session.answer(method, target)).transpose()
+    /// What answers the challenges of this origin, if it has said before what it wants.
+    pub(crate) fn session(&self, origin: &Origin) -> Option<Arc<Session>> {
+        let sessions = self.sessions();
+        let known = sessions.iter().find(|(known, _)| known == origin);
+        known.map(|(_, session)| Arc::clone(session))
     }
 
-    /// Takes the challenges of a 401; tells whether the request is worth sending again.
+    /// Takes the challenges of a 401; gives what answers one, if the request is worth sending again.
+    ///
+    /// That is for this request alone until it has been answered: a server that counts takes a
+    /// number that comes after a larger one for a replay, as it happens to those who share a nonce.
     ///
     /// `answers` is how often challenges were answered for this hop already. An answer that was
     /// refused says that the password is wrong, unless the nonce was too old; and a server that
@@ -56,17 +51,14 @@ impl DigestAccount {
         origin: &Origin,
         headers: &HeaderMap,
         answers: u32,
-    ) -> Result<bool> {
+    ) -> Result<Option<Arc<Session>>> {
         let session = Session::answering(headers, WWW_AUTHENTICATE, &self.user, &self.password)?;
         let session = session.filter(|session| answers == 0 || session.is_stale());
         match session {
-            Some(session) if answers < ANSWERS_MAX => {
-                self.keep(origin, session);
-                Ok(true)
-            }
+            Some(session) if answers < ANSWERS_MAX => Ok(Some(Arc::new(session))),
             _ => {
                 self.sessions().retain(|(known, _)| known != origin);
-                Ok(false)
+                Ok(None)
             }
         }
     }
@@ -77,23 +69,20 @@ impl DigestAccount {
         if !headers.contains_key(&info) {
             return;
         }
-        let renewed = {
-            let sessions = self.sessions();
-            let known = sessions.iter().find(|(known, _)| known == origin);
-            known.and_then(|(_, session)| session.renewed(headers, info))
-        };
+        let renewed = self.session(origin).and_then(|session| session.renewed(headers, info));
         if let Some(renewed) = renewed {
-            self.keep(origin, renewed);
+            self.keep(origin, Arc::new(renewed));
         }
     }
 
-    fn keep(&self, origin: &Origin, session: Session) {
+    /// Has all requests to the origin answer this challenge from now on.
+    pub(crate) fn keep(&self, origin: &Origin, session: Arc<Session>) {
         let mut sessions = self.sessions();
         sessions.retain(|(known, _)| known != origin);
         if sessions.len() >= SESSIONS_MAX {
             sessions.remove(0);
         }
-        sessions.push((origin.clone(), Arc::new(session)));
+        sessions.push((origin.clone(), session));
     }
 
     fn sessions(&self) -> MutexGuard<'_, Vec<(Origin, Arc<Session>)>> {
@@ -129,8 +118,8 @@ mod tests {
 
     #[track_caller]
     fn check(headers: &HeaderMap, answers: u32, expected: bool) {
-        let again = account().challenged(&origin("a.test"), headers, answers).expect("valid");
-        assert_eq!(again, expected);
+        let session = account().challenged(&origin("a.test"), headers, answers).expect("valid");
+        assert_eq!(session.is_some(), expected);
     }
 
     #[test]
@@ -146,20 +135,21 @@ mod tests {
     #[test]
     fn a_session_is_used_for_its_origin_and_no_other() {
         let (account, a, b) = (account(), origin("a.test"), origin("b.test"));
-        let ask = |origin| account.authorization(origin, &Method::GET, "/").expect("valid");
-        assert!(ask(&a).is_none());
         let wide = challenge("Digest realm=r, nonce=n, qop=auth, domain=\"https://b.test/\"");
-        assert!(account.challenged(&a, &wide, 0).expect("valid"));
-        assert!(ask(&a).is_some());
-        assert!(ask(&b).is_none());
+        let session = account.challenged(&a, &wide, 0).expect("valid").expect("a challenge");
+        assert!(account.session(&a).is_none(), "shared before it was answered");
+        account.keep(&a, session);
+        assert!(account.session(&a).is_some());
+        assert!(account.session(&b).is_none());
     }
 
     #[test]
     fn a_refused_user_is_not_offered_again() {
         let (account, a) = (account(), origin("a.test"));
-        assert!(account.challenged(&a, &challenge(PLAIN), 0).expect("valid"));
-        assert!(!account.challenged(&a, &challenge(PLAIN), 1).expect("valid"));
-        assert!(account.authorization(&a, &Method::GET, "/").expect("valid").is_none());
+        let session = account.challenged(&a, &challenge(PLAIN), 0).expect("valid");
+        account.keep(&a, session.expect("a challenge"));
+        assert!(account.challenged(&a, &challenge(PLAIN), 1).expect("valid").is_none());
+        assert!(account.session(&a).is_none());
     }
 
     #[test]
@@ -167,7 +157,8 @@ mod tests {
         let account = account();
         for number in 0..SESSIONS_MAX + 3 {
             let origin = origin(&format!("h{number}.test"));
-            assert!(account.challenged(&origin, &challenge(PLAIN), 0).expect("valid"));
+            let session = account.challenged(&origin, &challenge(PLAIN), 0).expect("valid");
+            account.keep(&origin, session.expect("a challenge"));
         }
         assert_eq!(account.sessions().len(), SESSIONS_MAX);
     }

@@ -20,7 +20,6 @@ pub(crate) use self::oauth2::{Failure, Lead, Token, TokenRequest, Turn};
 pub(crate) use self::{
     choice::{Choice, Wanted, choose},
     config::Kind,
-    digest::DigestAccount,
     oauth2::Tokens,
     registry::Registry,
 };

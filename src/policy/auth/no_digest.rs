@@ -1,27 +1,33 @@
 //! Digest without the feature `digest`: nobody can be a user of it.
 
-use http::{HeaderMap, HeaderValue, Method};
+use std::sync::Arc;
 
-use crate::{error::Result, origin::Origin};
+use http::HeaderMap;
+
+use crate::{digest::Session, error::Result, origin::Origin};
 
 /// Never there.
 pub(crate) enum DigestAccount {}
 
 impl DigestAccount {
-    pub(crate) fn authorization(
-        &self,
-        _: &Origin,
-        _: &Method,
-        _: &str,
-    ) -> Result<Option<HeaderValue>> {
+    pub(crate) const fn session(&self, _: &Origin) -> Option<Arc<Session>> {
         match *self {}
     }
 
-    pub(crate) fn challenged(&self, _: &Origin, _: &HeaderMap, _: u32) -> Result<bool> {
+    pub(crate) fn challenged(
+        &self,
+        _: &Origin,
+        _: &HeaderMap,
+        _: u32,
+    ) -> Result<Option<Arc<Session>>> {
         match *self {}
     }
 
     pub(crate) fn answered(&self, _: &Origin, _: &HeaderMap) {
+        match *self {}
+    }
+
+    pub(crate) fn keep(&self, _: &Origin, _: Arc<Session>) {
         match *self {}
     }
 }

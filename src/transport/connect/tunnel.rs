@@ -24,6 +24,7 @@ use crate::{
     origin::Origin,
     phase::Phase,
     proxy::Proxy,
+    proxy_auth::Asker,
 };
 
 /// One wish for a tunnel, on as many connections as it takes.
@@ -33,7 +34,7 @@ pub(super) struct Asking<'d> {
     target: String,
     user_agent: Option<&'d HeaderValue>,
     limits: Limits,
-    answers: usize,
+    asker: Asker,
 }
 
 impl<'d> Asking<'d> {
@@ -44,7 +45,7 @@ impl<'d> Asking<'d> {
         limits: Limits,
     ) -> Self {
         let target = format!("{}:{}", origin.host, origin.port);
-        Self { proxy, target, user_agent, limits, answers: 0 }
+        Self { proxy, target, user_agent, limits, asker: Asker::default() }
     }
 
     /// Asks on a new connection; `None` if the proxy has to be asked again on another.
@@ -52,7 +53,7 @@ impl<'d> Asking<'d> {
         let mut talk = Talk::begin(stream, &self.limits).await?;
         let mut is_first = true;
         loop {
-            let introduction = self.proxy.introduction(&Method::CONNECT, &self.target);
+            let introduction = self.asker.say(self.proxy, &Method::CONNECT, &self.target);
             let answer = match talk.send(self.request(introduction.clone())?).await {
                 Ok(answer) => answer,
                 Err(error) if is_first || error.is_parse() => return Err(unanswered(error)),
@@ -60,14 +61,12 @@ impl<'d> Asking<'d> {
                 Err(_) => return Ok(None),
             };
             let status = answer.status();
+            let is_challenged =
+                self.asker.is_challenged(self.proxy, (status, answer.headers()), true);
             if status.is_success() {
                 return talk.into_tunnel(answer).await.map(Some);
             }
-            self.answers += 1;
-            let may_answer = status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
-                && self.answers < ANSWERS_MAX
-                && self.proxy.is_answerable(introduction.as_ref(), answer.headers());
-            if !may_answer {
+            if !is_challenged {
                 return Err(self.refused(status, answer.headers(), introduction.is_some()));
             }
             if !talk.is_reusable_after(answer.into_body()).await {
@@ -209,7 +208,5 @@ fn garbled(message: &str) -> Error {
     failed(ErrorKind::Proxy, Phase::Connect, message.to_owned())
 }
 
-/// A challenge is answered once.
-const ANSWERS_MAX: usize = 2;
 /// More of a refusal is not read in order to keep its connection.
 const REFUSAL_BYTES_MAX: usize = 64 << 10;

@@ -3,9 +3,10 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
-use abide::{AuthConfig, Body, Client, ErrorKind};
+use abide::{AuthConfig, Body, Client, ErrorKind, RetryPolicy};
 use md5::{Digest, Md5};
 
 use super::{authorizations, ok, only};
@@ -110,6 +111,66 @@ fn many_threads_share_a_nonce_and_count_it_together() {
     counts.sort();
     counts.dedup();
     assert_eq!((counts.len(), server.requests()), (41, 42));
+}
+
+#[test]
+fn a_request_that_is_sent_again_has_a_count_of_its_own() {
+    let server = Server::http(|exchange| {
+        let said = exchange.request().header("authorization").map(parameters);
+        match said.as_ref().map(|said| &*said["nc"]) {
+            None => challenge(exchange, "nonce=\"n1\""),
+            // The connection was kept and dies when it is used again.
+            Some("00000002") => exchange.close(),
+            Some("00000004") => drop(exchange.reply(503, &[], b"later")),
+            Some(_) => drop(exchange.reply(200, &[], b"ok")),
+        }
+    });
+    let retries = RetryPolicy::up_to(2).first_delay(Duration::from_millis(1));
+    let client = builder().retries(retries).build().unwrap();
+    client.set_auth("user", AuthConfig::digest(only(&server), "u", "p w").unwrap());
+    for attempts in [1, 2, 2] {
+        let reply = client.get(server.url("/")).auth("user").send().unwrap();
+        assert_eq!((reply.status().as_u16(), reply.attempts()), (200, attempts));
+    }
+    let expected = ["00000001", "00000002", "00000003", "00000004", "00000005"];
+    let counts: Vec<_> = counts(&server).into_iter().flatten().collect();
+    assert_eq!(counts, expected);
+}
+
+#[test]
+fn many_threads_are_served_where_what_comes_late_is_taken_for_a_replay() {
+    // Each challenge has a nonce of its own, whose numbers have to grow.
+    let last = Mutex::new(Vec::<u32>::new());
+    let server = Server::http(move |exchange| {
+        let said = exchange.request().header("authorization").map(parameters);
+        let mut last = last.lock().unwrap();
+        let is_right = said.as_ref().is_some_and(|said| {
+            let count = u32::from_str_radix(&said["nc"], 16).unwrap();
+            let last = &mut last[said["nonce"].parse::<usize>().unwrap()];
+            std::mem::replace(last, count.max(*last)) < count
+        });
+        if is_right {
+            drop(last);
+            exchange.reply(200, &[], b"ok");
+        } else {
+            last.push(0);
+            let nonce = last.len() - 1;
+            drop(last);
+            challenge(exchange, &format!("nonce=\"{nonce}\", stale={}", said.is_some()));
+        }
+    });
+    let client = with_user(&server);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..10 {
+                    let reply = client.get(server.url("/")).auth("user").send().unwrap();
+                    assert_eq!(reply.status().as_u16(), 200);
+                    assert!(reply.history().len() <= 1, "{:?}", reply.history());
+                }
+            });
+        }
+    });
 }
 
 #[test]

@@ -113,7 +113,7 @@ mod in_tunnels {
 
 #[cfg(feature = "digest")]
 mod digest {
-    use std::io::Cursor;
+    use std::{io::Cursor, sync::Mutex};
 
     use abide::{Body, Client};
 
@@ -239,6 +239,69 @@ mod digest {
     }
 
     #[test]
+    fn a_request_that_is_sent_again_has_a_count_of_its_own() {
+        let server = Server::http(|exchange| {
+            let said = exchange.request().header("proxy-authorization").unwrap();
+            match said.strip_prefix("Digest ").map(|said| number(said, "nc", 16)) {
+                None => challenge(exchange, 0, false),
+                // The connection was kept and dies when it is used again.
+                Some(2) => exchange.close(),
+                Some(_) => ok(exchange),
+            }
+        });
+        check(&through(url_as(&server, "joe:secret")), &[(200, 2), (200, 2)]);
+        assert_eq!(said(&server), ["Basic", "0/1", "0/2", "0/3"]);
+    }
+
+    /// As Squid does it: each challenge has a nonce of its own, whose numbers have to grow.
+    fn counting() -> Server {
+        let last = Mutex::new(Vec::<u32>::new());
+        Server::http(move |exchange| {
+            exchange.read_body();
+            let said = exchange.request().header("proxy-authorization").map(str::to_owned);
+            let said = said.as_deref().and_then(|said| said.strip_prefix("Digest "));
+            let mut last = last.lock().unwrap();
+            let is_right = said.is_some_and(|said| {
+                let count = number(said, "nc", 16);
+                let last = &mut last[number(said, "nonce", 10) as usize];
+                std::mem::replace(last, count.max(*last)) < count
+            });
+            if !is_right {
+                last.push(0);
+                let nonce = u32::try_from(last.len() - 1).unwrap();
+                drop(last);
+                return challenge(exchange, nonce, said.is_some());
+            }
+            drop(last);
+            match exchange.request().method == "CONNECT" {
+                true => exchange.tunnel(),
+                false => ok(exchange),
+            }
+        })
+    }
+
+    #[track_caller]
+    fn from_many_threads(client: &Client, url: &str) {
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..10 {
+                        let reply = client.get(url).send().unwrap();
+                        assert_eq!(reply.status().as_u16(), 200);
+                        assert!(reply.attempts() <= 2, "{}", reply.attempts());
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn many_threads_get_through_a_proxy_that_takes_what_comes_late_for_a_replay() {
+        let server = counting();
+        from_many_threads(&through(url_as(&server, "joe:secret")), URL);
+    }
+
+    #[test]
     fn an_open_reply_is_none_to_a_challenge() {
         let server = wanting_digest(100);
         let client = through(url_as(&server, "joe:secret"));
@@ -282,6 +345,19 @@ mod digest {
             assert_eq!(said(&server), ["Basic", "0/1", "0/2", "0/3", "1/1", "1/2"]);
             assert_eq!(server.connections(), 4, "the same connection is asked twice");
             assert!(origin.seen().iter().all(|s| s.header("proxy-authorization").is_none()));
+        }
+
+        #[test]
+        fn many_threads_get_tunnels_where_what_comes_late_is_taken_for_a_replay() {
+            let (server, origin) = (counting(), Server::https(closing));
+            let client = trusting().proxy(proxy(url_as(&server, "joe:secret"))).build().unwrap();
+            from_many_threads(&client, &origin.url("/"));
+            assert!(server.connections() >= 80, "{}", server.connections());
+        }
+
+        fn closing(exchange: &mut Exchange) {
+            exchange.reply(200, &[("connection", "close")], b"ok");
+            exchange.close();
         }
 
         #[test]
