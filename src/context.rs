@@ -16,10 +16,12 @@ use tracing::Span;
 use crate::{
     environment::ProcessId,
     error::{Error, Result},
-    feedback::{Feedback, Told},
+    feedback::Feedback,
     lifecycle::Running,
     limits::Timeouts,
     moment::Moment,
+    observed::Observed,
+    observer::{Happening, Observer},
     phase::{Budget, Phase},
     priority::Priority,
     watch::Watch,
@@ -35,6 +37,8 @@ pub(crate) struct CallContext {
     pub(crate) watch: Arc<Watch>,
     /// Entered while the call is polled.
     pub(crate) span: Span,
+    /// `None` if the client has no observer.
+    observed: Option<Box<Observed>>,
     /// How many exchanges were begun while somebody wanted to know.
     exchanges: AtomicU32,
     process: ProcessId,
@@ -59,6 +63,7 @@ impl CallContext {
             priority: Priority::default(),
             watch: Arc::new(Watch::new(feedback)),
             span: Span::none(),
+            observed: None,
             exchanges: AtomicU32::new(0),
             process,
             running: None,
@@ -70,6 +75,29 @@ impl CallContext {
 
     pub(crate) fn feedback(&self) -> Option<&Feedback> {
         self.watch.feedback()
+    }
+
+    /// Has an observer hear of it.
+    pub(crate) fn observe(&mut self, observer: &Arc<dyn Observer>) {
+        self.observed = Some(Box::new(Observed::new(observer, self.id, self.started)));
+    }
+
+    pub(crate) fn observed(&self) -> Option<&Observed> {
+        self.observed.as_deref()
+    }
+
+    /// Notes what happens, for the observer if there is one.
+    pub(crate) fn note(&self, what: impl FnOnce() -> Happening) {
+        if let Some(observed) = self.observed() {
+            observed.note(what());
+        }
+    }
+
+    /// Notes the last thing that happens.
+    pub(crate) fn note_end(&self, what: impl FnOnce() -> Happening) {
+        if let Some(observed) = self.observed() {
+            observed.end(&self.watch, what());
+        }
     }
 
     /// Counts one more exchange; how many there were before.
@@ -231,7 +259,8 @@ impl CallContext {
         let timeouts = budgets(Timeouts { total: self.time_left(), ..self.timeouts });
         let feedback = self.feedback().map(Feedback::apart);
         let nested = Self::new(timeouts, feedback.as_ref(), self.process);
-        Self { running: self.running().map(Running::nested), ..nested }
+        let observed = self.observed().map(|o| o.nested(nested.id, nested.started)).map(Box::new);
+        Self { running: self.running().map(Running::nested), observed, ..nested }
     }
 
     /// Polls what a nested call does; the thread of this one wakes for it in time.
@@ -305,43 +334,4 @@ struct End {
     limit: Duration,
 }
 
-/// Calls the listeners of a call's feedback often enough and not too often.
-#[derive(Debug)]
-pub(crate) struct Reporter {
-    told: Told,
-    next: Moment,
-}
-
-impl Reporter {
-    pub(crate) const fn new() -> Self {
-        Self { told: Told::NOTHING, next: Moment::ZERO }
-    }
-
-    /// Whether the listeners are to be told now.
-    pub(crate) fn is_due(&self, cx: &CallContext) -> bool {
-        cx.feedback().is_some_and(Feedback::has_listeners) && self.next <= Moment::now()
-    }
-
-    /// Tells the listeners what is new.
-    pub(crate) fn tell(&mut self, cx: &CallContext) {
-        self.next = Moment::now().plus(REPORT_INTERVAL);
-        if let Some(feedback) = cx.feedback() {
-            feedback.tell(&mut self.told, false);
-        }
-    }
-
-    /// When they are to be told next, if there are any.
-    pub(crate) fn next(&self, cx: &CallContext) -> Moment {
-        let has_listeners = cx.feedback().is_some_and(Feedback::has_listeners);
-        if has_listeners { self.next } else { Moment::NEVER }
-    }
-
-    pub(crate) fn tell_the_end(&mut self, cx: &CallContext) {
-        if let Some(feedback) = cx.feedback().filter(|feedback| feedback.has_listeners()) {
-            feedback.tell(&mut self.told, true);
-        }
-    }
-}
-
-const REPORT_INTERVAL: Duration = Duration::from_millis(50);
 const DIAL_GRACE: Duration = Duration::from_millis(500);

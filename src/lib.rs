@@ -118,6 +118,12 @@
 //! | `aws-lc-rs` | no | the choice of aws-lc-rs for the cryptography of TLS (`Crypto::AwsLc`) |
 //! | `hickory` | no | `ClientBuilder::hickory` and `name_servers`: look-ups that do not go through the system |
 //!
+//! # Seeing what happens
+//!
+//! [`Reply::timings`] tells when the parts of a call happened and over which connection it went,
+//! [`Client::stats`] what connections and queues there are and what calls have come to,
+//! [`ClientBuilder::observer`] has an [`Observer`] hear of every step of every call.
+//!
 //! # Logging
 //!
 //! Spans and events of `tracing`, of level `debug` (what the user should change is a `warn`). The
@@ -175,6 +181,8 @@ mod life;
 mod lifecycle;
 mod limits;
 mod moment;
+mod observed;
+mod observer;
 mod origin;
 mod per_host;
 mod phase;
@@ -184,6 +192,7 @@ mod proxy_auth;
 mod proxy_config;
 mod redirects;
 mod reply;
+mod reporter;
 mod request;
 mod resolve;
 mod retries;
@@ -242,6 +251,7 @@ pub use crate::{
     interceptors::{IncomingReply, InterceptorError, InterceptorId, OutgoingRequest},
     lifecycle::Shutdown,
     limits::{Limits, Timeouts},
+    observer::{CallEvent, Happening, Observer},
     phase::{Budget, Phase},
     policy::auth::{AuthConfig, AuthOrigins, AuthRequest, CredentialSource, Credentials},
     priority::Priority,

@@ -53,6 +53,22 @@ struct Meters {
     expects_download: AtomicBool,
 }
 
+/// Points that an exchange passes, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Dialing,
+    Resolved,
+    Connected,
+    TlsDone,
+    Leased,
+    Sent,
+    FirstByte,
+    LastByte,
+}
+
+/// Number of stages, for tables indexed by them.
+pub(crate) const STAGES: usize = 8;
+
 impl Watch {
     pub(crate) fn new(feedback: Option<&Feedback>) -> Self {
         let watch = Self {
@@ -215,6 +231,33 @@ impl Watch {
             last_byte: noted(&self.ended),
             connection,
         }
+    }
+
+    /// The stages that the present exchange has passed, and when.
+    pub(crate) fn passed(&self) -> impl Iterator<Item = (Stage, Moment)> {
+        let asked = Moment::from_nanos(self.asked.load(Ordering::Relaxed));
+        let at = |phase: Phase| self.entered_at(phase);
+        let has = move |moment: Moment| moment >= asked;
+        let dialed = Moment::from_nanos(self.dialed.load(Ordering::Relaxed));
+        let ended = Moment::from_nanos(self.ended.load(Ordering::Relaxed));
+        let (resolve, connect, tls) = (at(Phase::Resolve), at(Phase::Connect), at(Phase::Tls));
+        let (is_looked_up, is_secured) = (has(resolve), has(tls));
+        let stages = [
+            (Stage::Dialing, if is_looked_up { resolve } else { connect }),
+            (Stage::Resolved, if is_looked_up { connect } else { Moment::ZERO }),
+            (Stage::Connected, if is_secured { tls } else { dialed }),
+            (Stage::TlsDone, if is_secured { dialed } else { Moment::ZERO }),
+            (Stage::Leased, at(Phase::Send)),
+            (Stage::Sent, at(Phase::FirstByte)),
+            (Stage::FirstByte, at(Phase::Body)),
+            (Stage::LastByte, ended),
+        ];
+        stages.into_iter().filter(move |(_, at)| has(*at))
+    }
+
+    /// The number of the connection that carries the exchange; 0 if there is none.
+    pub(crate) fn connection(&self) -> u64 {
+        self.carrier().as_ref().map_or(0, |carrier| carrier.traffic.connection())
     }
 
     fn entered_at(&self, phase: Phase) -> Moment {

@@ -13,7 +13,7 @@ use http::{HeaderMap, header};
 use tracing::Instrument as _;
 
 use super::{
-    Means, OpenBody, cookies,
+    Means, OpenBody, cookies, events,
     hop::Hop,
     hops::{HopHead, HopReply},
     prepared::Prepared,
@@ -23,6 +23,7 @@ use crate::{
     body::Content,
     context::CallContext,
     error::{Error, ErrorKind, Result},
+    observer::Happening,
     origin::Route,
     policy::{
         back_off::{self, Circumstances, Ended},
@@ -55,6 +56,7 @@ pub(super) async fn run(
         let ended = match attempt(cx, means, job, content).instrument(span.clone()).await {
             Ok(Ok(answer)) => {
                 if prepared.is_challenged(&mut asker, &answer, content) {
+                    cx.note(|| Happening::Challenged { status: answer.status });
                     plan.attempt += 1;
                     cx.watch.begin_again();
                     continue;
@@ -76,7 +78,9 @@ pub(super) async fn run(
             && retry::decide(seen(failure, plan.attempt), request) == Decision::Again
         {
             tracing::debug!(attempt = plan.attempt, error = %failure.error, "sent again");
+            cx.note(|| Happening::Retried { delay: Duration::ZERO });
         } else if let Some(delay) = wish.delay(cx, &ended, request, plan.attempt) {
+            cx.note(|| Happening::Retried { delay });
             if let Ok(reply) = ended {
                 reply.body.drain(cx).await?;
             }
@@ -194,6 +198,7 @@ async fn attempt(
         traced::add(&mut head.headers, context);
     }
     spans::sent(&span, means.config(), &head.headers);
+    events::queued(cx, plan.attempt);
     let order = Order {
         route: Arc::clone(route),
         head,
@@ -234,6 +239,7 @@ async fn attempt(
     };
     let ended = cx.within(exchange).instrument(span.clone()).await.and_then(|ended| ended);
     spans::exchanged(&span, means.config(), &ended);
+    events::attempt_ended(cx, &ended);
     ended.map_err(|error| error.in_queue_for(&hop.url))
 }
 

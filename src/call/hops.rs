@@ -4,7 +4,7 @@ use http::{HeaderMap, StatusCode, Version, header};
 use tracing::Instrument as _;
 
 use super::{
-    Means, OpenBody, ReplyBody, cached, cookies, credentials::CallCredentials, hop::Hop,
+    Means, OpenBody, ReplyBody, cached, cookies, credentials::CallCredentials, events, hop::Hop,
     interception::Chain, spans,
 };
 use crate::{
@@ -13,6 +13,8 @@ use crate::{
     context::CallContext,
     error::{Error, ErrorKind, Result},
     history::PastHop,
+    observer::Happening,
+    origin,
     policy::{
         auth::Wanted,
         redirect::{self, Asked, Decision, Next},
@@ -127,7 +129,10 @@ impl Hops<'_, '_> {
     async fn until_the_last(&mut self, form: Form) -> Result<HopReply> {
         loop {
             let mut reply = match self.chain.before(self.cx, &mut self.hop, &self.history)? {
-                Some(reply) => reply,
+                Some(reply) => {
+                    self.tell_of_local(&reply);
+                    reply
+                }
                 None => self.exchange(form).await?,
             };
             self.chain.after(self.cx, &self.hop, &mut reply.head, &self.history)?;
@@ -149,18 +154,27 @@ impl Hops<'_, '_> {
         }
     }
 
+    /// Tells of an answer that an interceptor gave.
+    fn tell_of_local(&self, reply: &HopReply) {
+        events::hop_began(self.cx, self.history.len(), &self.hop.method, &self.hop.url);
+        events::hop_answered(self.cx, reply);
+    }
+
     /// Has the hop answered by the cache or the network; one that is refused may be made again, with other
     /// credentials.
     async fn exchange(&mut self, form: Form) -> Result<HopReply> {
         self.check_scheme()?;
         loop {
             let span = spans::hop(self.history.len(), &self.hop);
+            events::hop_began(self.cx, self.history.len(), &self.hop.method, &self.hop.url);
             let asked = self.ask(form).instrument(span.clone()).await;
+            events::hop_ended(self.cx, &asked);
             let reply = asked.inspect_err(|error| spans::failed(&span, error))?;
             spans::answered(&span, reply.head.status);
             if !self.is_asked_again(&reply.head)? {
                 return Ok(reply);
             }
+            self.cx.note(|| Happening::Challenged { status: reply.head.status });
             reply.body.drain(self.cx).await?;
             self.remember(reply.head);
             self.cx.watch.begin_again();
@@ -258,6 +272,10 @@ impl Hops<'_, '_> {
             leaves_origin = next.leaves_origin,
             "redirected"
         );
+        self.cx.note(|| {
+            let url = origin::redacted(&next.url);
+            Happening::Redirected { status: head.status, url }
+        });
         if next.becomes_get {
             self.content = Content::Empty;
         }

@@ -12,6 +12,7 @@ mod cached;
 #[cfg_attr(not(feature = "cookies"), path = "no_cookies.rs")]
 mod cookies;
 mod credentials;
+mod events;
 mod hop;
 mod hops;
 mod interception;
@@ -36,22 +37,39 @@ use http::StatusCode;
 use tracing::Instrument as _;
 
 pub(crate) use self::{
-    cached::Caching, means::Means, reply_body::ReplyBody, spans::call as span,
-    warm_up::run as warm_up,
+    cached::Caching, means::Means, reply_body::ReplyBody, warm_up::run as warm_up,
 };
 use self::{hops::Form, open_body::OpenBody};
 pub(crate) use crate::runtime::Warmed;
 use crate::{
     context::CallContext,
-    error::Result,
+    error::{Error, Result},
+    observer::Happening,
     reply::{Reply, ReplyHead},
     request::Request,
 };
 
+/// Gets ready to make a call: from here on it counts, and is seen.
+pub(crate) fn begin(cx: &mut CallContext, means: &Means, request: &Request<'_>) {
+    means.count_call();
+    cx.span = spans::call(cx.id, &request.method, &request.url);
+    if let Some(observer) = &means.config().view.observer {
+        cx.observe(observer);
+        events::call_began(cx, &request.method, &request.url);
+    }
+}
+
 /// Makes a call and receives the whole reply.
 pub(crate) async fn send(cx: &CallContext, means: &Means, request: Request<'_>) -> Result<Reply> {
     let sent = whole(cx, means, request).instrument(cx.span.clone()).await;
-    told(cx, sent, Reply::status)
+    match &sent {
+        Ok(reply) => {
+            spans::answered(&cx.span, reply.status());
+            ended(cx, Ok(reply.status()));
+        }
+        Err(error) => failed(cx, error),
+    }
+    sent
 }
 
 async fn whole(cx: &CallContext, means: &Means, request: Request<'_>) -> Result<Reply> {
@@ -68,13 +86,26 @@ pub(crate) async fn open(
 ) -> Result<(ReplyHead, ReplyBody)> {
     let opening = hops::run(cx, means, request, Form::Stream);
     let opened = opening.instrument(cx.span.clone()).await;
-    told(cx, opened, |(head, _)| head.status)
+    match &opened {
+        Ok((head, _)) => spans::answered(&cx.span, head.status),
+        Err(error) => failed(cx, error),
+    }
+    opened
 }
 
-/// Receives the next piece of a body; `None` at the end.
-pub(crate) async fn read(cx: &CallContext, body: &mut ReplyBody) -> Result<Option<Bytes>> {
+/// Receives the next piece of the body of a reply with this status; `None` at the end.
+pub(crate) async fn read(
+    cx: &CallContext,
+    body: &mut ReplyBody,
+    status: StatusCode,
+) -> Result<Option<Bytes>> {
     let piece = body.next(cx).instrument(cx.span.clone()).await;
-    piece.inspect_err(|error| spans::failed(&cx.span, error))
+    match &piece {
+        Ok(Some(_)) => {}
+        Ok(None) => ended(cx, Ok(status)),
+        Err(error) => failed(cx, error),
+    }
+    piece
 }
 
 /// Receives the rest of a body, behind what was taken and not read.
@@ -86,14 +117,19 @@ pub(crate) async fn receive(
 ) -> Result<Reply> {
     let rest = body.into_reply(cx, head, begun, means.config().limits.body_bytes);
     let reply = rest.instrument(cx.span.clone()).await;
-    reply.inspect_err(|error| spans::failed(&cx.span, error))
+    match &reply {
+        Ok(reply) => ended(cx, Ok(reply.status())),
+        Err(error) => failed(cx, error),
+    }
+    reply
 }
 
-/// Has the span of the call tell how it ended.
-fn told<T>(cx: &CallContext, ended: Result<T>, status: impl Fn(&T) -> StatusCode) -> Result<T> {
-    match &ended {
-        Ok(reply) => spans::answered(&cx.span, status(reply)),
-        Err(error) => spans::failed(&cx.span, error),
-    }
-    ended
+fn failed(cx: &CallContext, error: &Error) {
+    spans::failed(&cx.span, error);
+    ended(cx, Err(error));
+}
+
+/// Notes that the call has ended, its body included.
+fn ended(cx: &CallContext, outcome: Result<StatusCode, &Error>) {
+    cx.note_end(|| Happening::CallEnded { outcome: outcome.map_err(Error::kind) });
 }

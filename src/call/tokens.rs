@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
 use tracing::Instrument as _;
 
-use super::{Form, Means, hops, spans};
+use super::{Form, Means, ended, events, failed, hops, spans};
 use crate::{
     auth_id::AuthChoice,
     body::Content,
@@ -57,9 +57,15 @@ async fn fetch(
     let request = request(lead.request()?, &nested);
     nested.span = spans::call(nested.id, &request.method, &request.url);
     tracing::debug!(call = cx.id, url = %tokens.shown(), "fetching a token");
+    events::call_began(&nested, &request.method, &request.url);
     // The loop of hops is inside itself here.
     let reply = Box::pin(received(&nested, means, request).instrument(nested.span.clone()));
-    match cx.along(&nested, reply).await {
+    let reply = cx.along(&nested, reply).await;
+    match &reply {
+        Ok(reply) => ended(&nested, Ok(reply.status())),
+        Err(error) => failed(&nested, error),
+    }
+    match reply {
         Ok(reply) => {
             let answered = lead.answered(reply.status(), reply.bytes(), Moment::now());
             // The listener may have forked, and this may be the child.

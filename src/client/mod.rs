@@ -33,13 +33,14 @@ pub use self::{
 use crate::{
     call::{self, Caching, Means, Warmed},
     config::Config,
-    context::{CallContext, Reporter},
+    context::CallContext,
     environment::ProcessId,
     error::{Error, Result},
     lifecycle::Shutdown,
     limits::Timeouts,
     policy::auth::Registry,
     reply::Reply,
+    reporter::Reporter,
     request::Request,
     runtime::wait::wait,
     stats::Stats,
@@ -216,8 +217,8 @@ impl Client {
     }
 
     pub(crate) fn send(&self, request: Request<'_>) -> Result<Reply> {
-        let cx = self.context(&request)?;
-        self.shared.means.count_call();
+        let mut cx = self.context(&request)?;
+        call::begin(&mut cx, &self.shared.means, &request);
         let mut reporter = Reporter::new();
         let reply = {
             let call = pin!(call::send(&cx, &self.shared.means, request));
@@ -228,15 +229,18 @@ impl Client {
     }
 
     pub(crate) fn open(&self, request: Request<'_>) -> Result<OpenReply> {
-        let cx = self.context(&request)?;
-        self.shared.means.count_call();
+        let mut cx = self.context(&request)?;
+        call::begin(&mut cx, &self.shared.means, &request);
         let mut reporter = Reporter::new();
         let opened = {
             let call = pin!(call::open(&cx, &self.shared.means, request));
             wait(&cx, &mut reporter, call)
         };
         match opened {
-            Ok((head, body)) => Ok(OpenReply::new(self.clone(), cx, reporter, head, body)),
+            Ok((head, body)) => {
+                reporter.tell_observer(&cx);
+                Ok(OpenReply::new(self.clone(), cx, reporter, head, body))
+            }
             Err(error) => {
                 reporter.tell_the_end(&cx);
                 self.shared.means.count_failure(&error);
@@ -255,7 +259,6 @@ impl Client {
         let feedback = request.feedback.as_ref();
         let mut cx = CallContext::new(request.timeouts, feedback, self.shared.process);
         cx.priority = request.priority;
-        cx.span = call::span(cx.id, &request.method, &request.url);
         Ok(cx.entered(running))
     }
 

@@ -4,6 +4,7 @@ use std::{
     fmt,
     io::{self, BufRead, Read},
     net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
 };
 
@@ -14,12 +15,14 @@ use url::Url;
 use super::Client;
 use crate::{
     call::{self, ReplyBody},
-    context::{CallContext, Reporter},
+    context::CallContext,
     error::Result,
     history::PastHop,
+    observer::Happening,
     origin,
     proxy::Proxy,
     reply::{Reply, ReplyHead},
+    reporter::Reporter,
     runtime::wait::wait,
     threads::Held,
     timings::Timings,
@@ -208,7 +211,7 @@ impl OpenReply {
         let Some(parts) = &mut self.parts else { return Ok(()) };
         let Parts { client, cx, reporter, body, head, ended, held } = parts;
         cx.same_process()?;
-        let piece = wait(cx, reporter, pin!(call::read(cx, body)));
+        let piece = wait(cx, reporter, pin!(call::read(cx, body, head.status)));
         if !matches!(piece, Ok(Some(_))) && !std::mem::replace(ended, true) {
             *held = None;
             cx.call_ended();
@@ -251,12 +254,18 @@ impl BufRead for OpenReply {
 
 impl Drop for OpenReply {
     fn drop(&mut self) {
-        if let Some(parts) = self.parts.take()
-            && !parts.client.is_usable_here()
-        {
+        let Some(parts) = self.parts.take() else { return };
+        if !parts.client.is_usable_here() {
             // The other end is in the parent process; it must not be told anything.
             std::mem::forget(parts);
+            return;
         }
+        let Parts { cx, reporter, body, head, .. } = parts;
+        // The exchange ends first, whatever the observer does.
+        drop((body, head));
+        cx.note_end(|| Happening::Abandoned);
+        // Another panic than the one that may be passing by would end the process.
+        let _ = catch_unwind(AssertUnwindSafe(|| reporter.tell_observer(&cx)));
     }
 }
 

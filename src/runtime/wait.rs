@@ -15,12 +15,13 @@ use tokio::task::coop::unconstrained;
 
 use super::{attendance::Attendance, lend, parker::Parker};
 use crate::{
-    context::{CallContext, Reporter},
+    context::CallContext,
     error::Result,
     lifecycle::{Running, Sleeper},
+    reporter::Reporter,
 };
 
-/// Polls `call` on this thread until it is done, and runs the listeners of its feedback.
+/// Polls `call` on this thread until it is done, and runs its listeners.
 ///
 /// A call is some kilobytes of state, so it stays where it was made.
 pub(crate) fn wait<T>(
@@ -35,6 +36,7 @@ pub(crate) fn wait<T>(
     // A budget of cooperation would belong to the task whose thread this may be.
     let mut call = pin!(unconstrained(call));
     let mut task = Context::from_waker(waker);
+    let mut has_slept = false;
     loop {
         // Whatever it was about, the call is going to see it.
         parker.take_notification();
@@ -47,7 +49,7 @@ pub(crate) fn wait<T>(
         if let Some(plan) = plan {
             attendance.take_up(plan);
         }
-        if reporter.is_due(cx) {
+        if reporter.is_due(cx, has_slept) {
             // Listeners may take their time; the exchange begins before.
             attendance.leave();
             reporter.tell(cx);
@@ -57,6 +59,7 @@ pub(crate) fn wait<T>(
         attendance.go_on();
         if !parker.is_notified() {
             attendance.rest(parker, cx.wake_at().min(reporter.next(cx)));
+            has_slept = true;
             attendance.go_on();
         }
     }

@@ -44,6 +44,7 @@ mod json;
 mod limits;
 mod many_cancels;
 mod names;
+mod observers;
 mod pool;
 mod priorities;
 mod proxies;

@@ -7,10 +7,45 @@ use http::HeaderName;
 use super::ClientBuilder;
 use crate::{
     error::Error,
+    observer::Observer,
     trace_context::{TraceContext, TracedRequest},
 };
 
 impl ClientBuilder {
+    /// Has an observer hear of all that happens to the calls of the client; there is none by default.
+    ///
+    /// Events of a call come in their order, on the thread of the call. What happens in the
+    /// background is noted with its time and told when the thread wakes anyway: while it waits for
+    /// something long, and when the call ends; an observer never wakes a thread. It may make calls;
+    /// those of the same client are observed too. A panic in it passes through the waiting call to
+    /// its caller, as that of a listener does; when an open reply is dropped it is swallowed. A second
+    /// observer replaces the first.
+    ///
+    /// ```
+    /// use std::sync::{Arc, Mutex};
+    /// use abide::{CallEvent, Client, Happening};
+    ///
+    /// let slowest = Arc::new(Mutex::new(std::time::Duration::ZERO));
+    /// let noted = Arc::clone(&slowest);
+    /// let client = Client::builder()
+    ///     .observer(move |event: &CallEvent| match event.what() {
+    ///         Happening::Retried { delay, .. } => println!("call {}: again in {delay:?}", event.call()),
+    ///         Happening::CallEnded { .. } => {
+    ///             let mut slowest = noted.lock().unwrap();
+    ///             *slowest = event.at().max(*slowest);
+    ///         }
+    ///         _ => {}
+    ///     })
+    ///     .build()?;
+    /// # client.get("http://127.0.0.1:1/").send().unwrap_err();
+    /// # assert!(!slowest.lock().unwrap().is_zero());
+    /// # Ok::<(), abide::Error>(())
+    /// ```
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.config.view.observer = Some(Arc::new(observer));
+        self
+    }
+
     /// Has requests say of which trace they are a part, in `traceparent` and `tracestate` (W3C Trace
     /// Context); they say nothing by default.
     ///
