@@ -97,6 +97,7 @@ const SESSIONS_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
     use url::Url;
 
     use super::*;
