@@ -122,7 +122,8 @@
 //!
 //! [`Reply::timings`] tells when the parts of a call happened and over which connection it went,
 //! [`Client::stats`] what connections and queues there are and what calls have come to,
-//! [`ClientBuilder::observer`] has an [`Observer`] hear of every step of every call.
+//! [`ClientBuilder::observer`] has an [`Observer`] hear of every step of every call;
+//! [`guide::seeing`] has examples.
 //!
 //! # Logging
 //!

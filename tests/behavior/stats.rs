@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 
-use abide::{ErrorKind, Feedback, Limits, RetryPolicy, Version};
+use abide::{ErrorKind, Feedback, Limits, RetryPolicy};
 
 use crate::{
     clients::{await_quiet, await_stats, builder, client},
@@ -155,6 +155,7 @@ fn failures_count_once_by_their_kind() {
 #[test]
 fn exchanges_that_share_a_connection_at_once_are_reuses_too() {
     use crate::{clients::trusting, support::StreamExchange};
+    use abide::Version;
     let server = Server::http2(|mut exchange: StreamExchange| async move {
         exchange.reply(200, &[], "hello").await;
     });
