@@ -23,6 +23,8 @@ pub(crate) struct Watched<S> {
     traffic: Arc<Traffic>,
     /// Whether reading goes on after a failed write: not where the writer waits for its end.
     reads_on: bool,
+    /// How writing failed, until the last words of the peer were read.
+    failed: Option<io::Error>,
     /// Given back when the socket is closed, so it comes after the stream.
     _place: Place,
 }
@@ -34,10 +36,16 @@ impl<S> Watched<S> {
         reads_on: bool,
         place: Place,
     ) -> Self {
-        Self { stream, traffic, reads_on, _place: place }
+        Self { stream, traffic, reads_on, failed: None, _place: place }
     }
+}
 
-    fn written(&self, result: io::Result<usize>) -> Poll<io::Result<usize>> {
+impl<S: AsyncRead + Unpin> Watched<S> {
+    fn written(
+        &mut self,
+        cx: &mut Context<'_>,
+        result: io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
         match result {
             Ok(bytes) => {
                 self.traffic.add_sent(bytes);
@@ -47,9 +55,46 @@ impl<S> Watched<S> {
                 self.traffic.note_write_failure();
                 Poll::Pending
             }
+            Err(error) if is_closed(&error) => {
+                self.failed = Some(error);
+                self.poll_last_words(cx)
+            }
             Err(error) => Poll::Ready(Err(error)),
         }
     }
+
+    /// Fails as writing has failed, when all has been read that came before the peer closed.
+    ///
+    /// A server that refuses the client's certificate in TLS 1.3 says so and resets, and what is
+    /// written then fails before its alert is read.
+    fn poll_last_words(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut space = [0; 1024];
+        loop {
+            let mut words = ReadBuf::new(&mut space);
+            match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut words)) {
+                Ok(()) if words.filled().is_empty() => break,
+                Ok(()) => {}
+                Err(error) => {
+                    self.note(&error);
+                    break;
+                }
+            }
+        }
+        let failed = self.failed.take().unwrap_or_else(|| io::ErrorKind::BrokenPipe.into());
+        Poll::Ready(Err(failed))
+    }
+}
+
+impl<S> Watched<S> {
+    fn note(&self, error: &io::Error) {
+        if is_tls_failure(error) {
+            self.traffic.note_tls_failure(error);
+        }
+    }
+}
+
+fn is_closed(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }
 
 /// A stream that can be made to forget what it has not sent yet.
@@ -88,9 +133,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         }
         let before = buf.filled().len();
         if let Err(error) = ready!(Pin::new(&mut self.stream).poll_read(cx, buf)) {
-            if is_tls_failure(&error) {
-                self.traffic.note_tls_failure(&error);
-            }
+            self.note(&error);
             return Poll::Ready(Err(error));
         }
         let bytes = buf.filled().len() - before;
@@ -101,7 +144,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -110,8 +153,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         if self.traffic.write_failed() {
             return Poll::Pending;
         }
+        if self.failed.is_some() {
+            return self.poll_last_words(cx);
+        }
         let result = ready!(Pin::new(&mut self.stream).poll_write(cx, buf));
-        self.written(result)
+        self.written(cx, result)
     }
 
     fn poll_write_vectored(
@@ -122,8 +168,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         if self.traffic.write_failed() {
             return Poll::Pending;
         }
+        if self.failed.is_some() {
+            return self.poll_last_words(cx);
+        }
         let result = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs));
-        self.written(result)
+        self.written(cx, result)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -134,9 +183,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         if self.traffic.write_failed() {
             return Poll::Pending;
         }
+        if self.failed.is_some() {
+            return self.poll_last_words(cx).map_ok(|_| ());
+        }
         match ready!(Pin::new(&mut self.stream).poll_flush(cx)) {
             Ok(()) => Poll::Ready(Ok(())),
-            Err(error) => self.written(Err(error)).map_ok(|_| ()),
+            Err(error) => self.written(cx, Err(error)).map_ok(|_| ()),
         }
     }
 
