@@ -38,6 +38,8 @@ mod http2_cancellation;
 mod http2_faults;
 #[cfg(feature = "http2")]
 mod http2_floods;
+#[cfg(all(feature = "tls", feature = "http2"))]
+mod http2_hops;
 mod interceptors;
 #[cfg(feature = "json")]
 mod json;
