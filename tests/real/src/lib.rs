@@ -39,7 +39,7 @@ pub fn builder() -> ClientBuilder {
         }
     };
     let root = Certificate::from_pem(&certificate("ca.pem")).unwrap();
-    Client::builder().driving(driving).only_root_certificates([root])
+    Client::builder().driving(driving).only_root_certificates([root]).no_proxy()
 }
 
 /// [`builder`], built.
@@ -67,7 +67,7 @@ pub fn path(of: &str) -> PathBuf {
     PathBuf::from(told("FOLDER")).join(of)
 }
 
-/// A file that the servers serve: `1k`, `100k`, `8m` or `empty`.
+/// A file that the servers serve, one of those that `run` makes.
 pub fn served(name: &str) -> Vec<u8> {
     fs::read(path("www").join(name)).unwrap()
 }
@@ -115,6 +115,11 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// The user whom the servers and proxies know.
+pub const USER: &str = "user";
+/// The password of [`USER`].
+pub const PASSWORD: &str = "pass word";
+
 /// What a server does with what is sent to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Uploads {
@@ -154,7 +159,11 @@ impl Target {
 
     /// [`client`](Self::client), not yet built.
     pub fn builder(&self) -> ClientBuilder {
-        if self.version == Version::HTTP_11 { builder().http1_only() } else { builder() }
+        match (self.is_http2(), self.tls) {
+            (false, _) => builder().http1_only(),
+            (true, true) => builder(),
+            (true, false) => builder().http2_prior_knowledge(),
+        }
     }
 
     /// This server under another name in `tests/real/run`.
@@ -180,15 +189,36 @@ pub const APACHE: [Target; 2] = [
     Target::new("APACHE", true, Version::HTTP_2, Uploads::Kept),
 ];
 
+/// HAProxy over TLS before nginx, in HTTP/1.1 and HTTP/2.
+pub const HAPROXY: [Target; 2] = [
+    Target::new("HAPROXY", true, Version::HTTP_11, Uploads::Kept),
+    Target::new("HAPROXY", true, Version::HTTP_2, Uploads::Kept),
+];
+
+/// Caddy over TLS, in HTTP/1.1 and HTTP/2.
+pub const CADDY: [Target; 2] = [
+    Target::new("CADDY", true, Version::HTTP_11, Uploads::Kept),
+    Target::new("CADDY", true, Version::HTTP_2, Uploads::Kept),
+];
+
+/// nghttpd over TLS.
+pub const NGHTTPD: Target = Target::new("NGHTTPD", true, Version::HTTP_2, Uploads::Echoed);
+
 /// Every server with files, in every way to talk to it.
-pub const ALL: [Target; 7] = [
+pub const ALL: [Target; 13] = [
     NGINX[0],
     NGINX[1],
     NGINX[0].at("NGINX_PLAIN").plain(),
     APACHE[0],
     APACHE[1],
     APACHE[0].at("APACHE_PLAIN").plain(),
-    Target::new("NGHTTPD", true, Version::HTTP_2, Uploads::Echoed),
+    HAPROXY[0],
+    HAPROXY[1],
+    CADDY[0],
+    CADDY[1],
+    NGHTTPD,
+    NGHTTPD.at("NGHTTPD_PLAIN").plain(),
+    APACHE[1].at("APACHE_PLAIN").plain(),
 ];
 
 impl Target {

@@ -160,6 +160,20 @@ fn a_dead_http2_connection_is_not_used_for_the_next_call() {
     drop(rule);
 }
 
+#[test]
+fn a_dead_http2_connection_is_found_by_a_ping_and_its_gets_are_sent_again() {
+    let _cable = Cable::mine();
+    let (interval, patience) = (Duration::from_millis(300), Duration::from_millis(300));
+    let client = knowing(&[FAR]).http2_keep_alive(interval, patience).build().unwrap();
+    let first = client.get("https://server.test/1k").send().unwrap();
+    let _rule = Rule::drop_from(first.local_addr().unwrap());
+    let began = Instant::now();
+    let reply = client.get("https://server.test/1k").send().unwrap();
+    let took = began.elapsed();
+    assert_eq!((reply.attempts(), reply.bytes() == &served("1k")), (2, true));
+    assert!(took >= interval && took < interval + patience + QUICK * 2, "{took:?}");
+}
+
 /// The same with calls of many threads on it: none of them takes longer than its budget.
 #[test]
 fn calls_on_a_dead_http2_connection_end_and_new_ones_go_elsewhere() {

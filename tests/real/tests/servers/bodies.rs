@@ -53,7 +53,7 @@ fn whatever_is_sent_in_whatever_form_arrives_whole() {
     each(&ALL, |target| {
         let client = target.client();
         for (form, body) in forms {
-            for name in ["empty", "1k", "8m"] {
+            for name in ["empty", "1k", "1m"] {
                 println!("sending {name} as {form}");
                 let bytes = served(name);
                 assert!(round_trip(&client, target, form, body(&bytes)) == bytes);

@@ -10,7 +10,7 @@ fn a_server_that_ends_connections_after_a_few_requests_fails_no_call() {
         NGINX.map(|target| target.at("NGINX_FEW_REQUESTS")),
         APACHE.map(|target| target.at("APACHE_FEW_REQUESTS")),
     ];
-    each(targets.as_flattened().iter().filter(|target| !target.is_http2()), |target| {
+    each(targets.as_flattened(), |target| {
         let client = target.client();
         in_threads(24, |_| {
             for _ in 0..40 {
@@ -25,7 +25,7 @@ fn a_server_that_ends_connections_after_a_few_requests_fails_no_call() {
 /// Here the server says before that the connection ends, and how far it got.
 #[test]
 fn not_even_a_post_fails_when_the_end_is_announced() {
-    each(&[NGINX[0].at("NGINX_FEW_REQUESTS")], |target| {
+    each(&NGINX.map(|target| target.at("NGINX_FEW_REQUESTS")), |target| {
         let client = target.client();
         in_threads(24, |_| {
             for _ in 0..40 {

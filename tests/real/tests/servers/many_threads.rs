@@ -1,7 +1,7 @@
 //! One client in many threads.
 
 use abide::{Limits, Method};
-use abide_real::{ALL, APACHE, NGINX, Target, Uploads, each, in_threads, served};
+use abide_real::{ALL, APACHE, NGHTTPD, NGINX, Target, Uploads, each, in_threads, served};
 
 #[test]
 fn many_threads_share_few_connections_and_mix_up_nothing() {
@@ -55,7 +55,7 @@ fn streams_that_are_used_up_are_waited_for_or_had_on_another_connection() {
     let targets: [Target; 3] = [
         NGINX[1].at("NGINX_FEW_STREAMS"),
         APACHE[1].at("APACHE_FEW_STREAMS"),
-        ALL[6].at("NGHTTPD_FEW_STREAMS"),
+        NGHTTPD.at("NGHTTPD_FEW_STREAMS"),
     ];
     each(&targets, |target| {
         let limits = Limits::default().http2_connections_per_route(CONNECTIONS_MAX);
@@ -67,5 +67,32 @@ fn streams_that_are_used_up_are_waited_for_or_had_on_another_connection() {
                 assert!(client.stats().open() <= CONNECTIONS_MAX);
             }
         });
+    });
+}
+
+#[test]
+fn a_herd_of_threads_makes_one_handshake_with_a_server_that_speaks_http2() {
+    each(ALL.iter().filter(|target| target.tls), |target| {
+        let client = target.client();
+        in_threads(100, |_| {
+            assert!(client.get(target.url("/1k")).send().unwrap().bytes() == &served("1k"));
+        });
+        let opened = client.stats().connections_opened();
+        let most = if target.is_http2() { 1 } else { 64 };
+        assert!(opened <= most, "{opened} connections");
+    });
+}
+
+#[test]
+fn connections_that_were_opened_before_serve_the_herd() {
+    each(&ALL, |target| {
+        let client = target.client();
+        let warmed = client.warm_up(target.url("/"), 10).unwrap();
+        let expected = if target.is_http2() { 1 } else { 10 };
+        assert_eq!(warmed.open(), expected, "{warmed:?}");
+        in_threads(10, |_| {
+            assert!(client.get(target.url("/1k")).send().unwrap().bytes() == &served("1k"));
+        });
+        assert_eq!(client.stats().connections_opened(), expected as u64);
     });
 }

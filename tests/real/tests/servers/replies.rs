@@ -91,7 +91,8 @@ fn an_error_of_the_server_is_a_reply_with_its_body() {
         let client = target.client();
         let reply = client.get(target.url("/nowhere?at=all")).send().unwrap();
         assert_eq!(reply.status(), StatusCode::NOT_FOUND);
-        assert!(reply.text().contains("Not Found"), "{}", reply.text());
+        // Caddy has no text for it.
+        assert!(reply.text().contains("Not Found") || target.server == "CADDY", "{}", reply.text());
         let error = reply.error_for_status().unwrap_err();
         assert_eq!(error.status(), Some(StatusCode::NOT_FOUND));
         assert_eq!(client.get(target.url("/1k")).send().unwrap().bytes(), &served("1k"));
