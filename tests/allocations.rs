@@ -1,0 +1,96 @@
+//! What a plain GET on a kept connection allocates, and that options that it does not use cost it
+//! nothing.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where it meets the unexpected")]
+
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    thread,
+    time::Duration,
+};
+
+use abide::{
+    AuthConfig, AuthOrigins, Client, ClientBuilder, Driving, HostOptions, Proxy, ProxyConfig,
+    RedirectAction, RedirectPolicy, RetryPolicy, Timeouts,
+};
+
+/// The lane is driven by the thread that calls, so that all that a call allocates is counted.
+fn builder() -> ClientBuilder {
+    Client::builder().driving(Driving::Lent).no_proxy()
+}
+
+/// Answers everything that has a head and no content.
+fn server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || listener.incoming().for_each(|stream| answer(stream.unwrap())));
+    format!("http://{address}/")
+}
+
+fn answer(mut stream: TcpStream) {
+    let (mut head, mut piece) = (Vec::new(), [0; 1024]);
+    while let Ok(length @ 1..) = stream.read(&mut piece) {
+        head.extend_from_slice(&piece[..length]);
+        if head.ends_with(b"\r\n\r\n") {
+            head.clear();
+            let reply =
+                b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-type: text/plain\r\n\r\nhello";
+            stream.write_all(reply).unwrap();
+        }
+    }
+}
+
+/// Whether one call allocates no more than it may, when everything is warm.
+#[track_caller]
+fn check(option: &str, builder: ClientBuilder, url: &str) {
+    let client = builder.build().unwrap();
+    let call = || assert_eq!(client.get(url).send().unwrap().bytes().len(), 5);
+    (0..20).for_each(|_| call());
+    let round = || {
+        let counted = allocation_counter::measure(|| (0..CALLS).for_each(|_| call()));
+        (counted.count_total / CALLS, counted.bytes_total / CALLS)
+    };
+    // In a round when the machine is busy, a call may have to wait in another way.
+    let (count, bytes) = (0..ROUNDS).map(|_| round()).min().unwrap();
+    assert!(
+        count <= COUNT_MAX && bytes <= BYTES_MAX,
+        "with {option}: {count} allocations of {bytes} bytes"
+    );
+}
+
+const ROUNDS: u32 = 5;
+const CALLS: u64 = 50;
+/// What a call takes; one more needs a reason.
+const COUNT_MAX: u64 = 14;
+const BYTES_MAX: u64 = 12 << 10;
+
+#[test]
+fn a_get_on_a_kept_connection_allocates_little() {
+    check("defaults", builder(), &server());
+}
+
+#[test]
+fn options_that_a_call_does_not_use_cost_it_nothing() {
+    let url = server();
+    let check = |option: &str, builder| check(option, builder, &url);
+    let proxy = Proxy::new("http://proxy.test:3128").unwrap();
+    let elsewhere = AuthOrigins::only(["https://other.test/"]).unwrap();
+    let credentials = AuthConfig::bearer(elsewhere, "token").unwrap();
+    check("retries", builder().retries(RetryPolicy::up_to(3)));
+    check("redirects", builder().redirects(RedirectPolicy::custom(|_| RedirectAction::Follow)));
+    check("credentials that are not asked for", builder().auth("id", credentials));
+    check("a proxy for https", builder().proxy(ProxyConfig::none().https(proxy)));
+    check("a deadline", builder().timeouts(Timeouts::default().total(Duration::from_secs(60))));
+    check("no decoding", builder().decoding(false));
+    check("another host", builder().host_options("other.test", HostOptions::default()));
+    check("another name", builder().resolve_to("other.test", [([127, 0, 0, 1], 1).into()]));
+}
+
+#[cfg(feature = "cookies")]
+#[test]
+fn a_jar_without_a_cookie_for_the_server_costs_nothing() {
+    let jar = abide::CookieJar::new();
+    jar.set("http://other.test/", "name=value").unwrap();
+    check("a jar", builder().cookies(jar), &server());
+}
