@@ -85,13 +85,23 @@ pub(super) fn encode_slot(salt: u64, sequence: u64, head: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The number of the version and the head that stand in a place, if they are whole.
-pub(super) fn decode_slot(salt: u64, bytes: &[u8]) -> Option<(u64, &[u8])> {
+/// What stands in a place for a head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Slot<'s> {
+    /// The number of the version; the higher one counts.
+    pub(super) sequence: u64,
+    pub(super) checksum: u64,
+    pub(super) head: &'s [u8],
+}
+
+/// What stands in a place, if it is whole.
+pub(super) fn decode_slot(salt: u64, bytes: &[u8]) -> Option<Slot<'_>> {
     let (header, rest) = bytes.split_at_checked(SLOT_HEADER)?;
     let number = |at: usize| u64::from_le_bytes(header[at..at + 8].try_into().unwrap_or([0; 8]));
-    let (sequence, length, sum) = (number(0), number(8), number(16));
+    let (sequence, length, checksum) = (number(0), number(8), number(16));
     let head = rest.get(..usize::try_from(length).ok()?)?;
-    (sequence > 0 && sum == slot_checksum(salt, sequence, head)).then_some((sequence, head))
+    let is_whole = sequence > 0 && checksum == slot_checksum(salt, sequence, head);
+    is_whole.then_some(Slot { sequence, checksum, head })
 }
 
 fn slot_checksum(salt: u64, sequence: u64, head: &[u8]) -> u64 {
@@ -141,10 +151,11 @@ mod tests {
     #[test]
     fn a_head_in_its_place_is_whole_or_not_there() {
         let written = encode_slot(3, 7, b"head");
-        assert_eq!(decode_slot(3, &written), Some((7, &b"head"[..])));
+        let read = |bytes| decode_slot(3, bytes).map(|slot| (slot.sequence, slot.head));
+        assert_eq!(read(&written), Some((7, &b"head"[..])));
         let mut longer = written.clone();
         longer.extend_from_slice(b"rest of an older one");
-        assert_eq!(decode_slot(3, &longer), Some((7, &b"head"[..])));
+        assert_eq!(read(&longer), Some((7, &b"head"[..])));
         assert_eq!(decode_slot(4, &written), None);
         for length in 0..written.len() {
             assert_eq!(decode_slot(3, &written[..length]), None);

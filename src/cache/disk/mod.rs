@@ -15,6 +15,7 @@ mod access;
 #[path = "access_unix.rs"]
 mod access;
 mod form;
+mod heads;
 mod place;
 mod read;
 mod room;
@@ -26,9 +27,10 @@ use std::{
     io,
     path::PathBuf,
     sync::{Arc, OnceLock},
+    time::{Duration, SystemTime},
 };
 
-use self::{place::Place, room::Room, write::DiskWriter};
+use self::{heads::Heads, place::Place, room::Room, write::DiskWriter};
 use super::store::{
     CacheBody, CacheEntry, CacheHead, CacheKey, CacheStore, CacheUsage, CacheWriter,
 };
@@ -40,34 +42,43 @@ pub(super) struct DiskStore(Arc<Folder>);
 struct Folder {
     place: Place,
     room: Room,
+    heads: Heads,
     secret: OnceLock<[u8; 16]>,
 }
 
 impl DiskStore {
     /// Touches nothing yet.
     pub(super) fn new(path: PathBuf, bytes: u64) -> Self {
-        let folder =
-            Folder { place: Place::new(path), room: Room::new(bytes), secret: OnceLock::new() };
-        Self(Arc::new(folder))
+        Self(Arc::new(Folder {
+            place: Place::new(path),
+            room: Room::new(bytes),
+            heads: Heads::new(),
+            secret: OnceLock::new(),
+        }))
     }
 
-    /// Opens an entry for reading, and notes that it is used.
-    fn open(&self, key: CacheKey) -> io::Result<Option<File>> {
+    /// Opens an entry for reading, tells its size, and notes that it is used.
+    fn open(&self, key: CacheKey) -> io::Result<Option<(File, u64)>> {
         let file = match File::open(self.0.place.of(key)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        // It may be another's folder, and only readable: then the order of eviction is theirs.
-        drop(file.set_modified(std::time::SystemTime::now()));
-        Ok(Some(file))
+        let metadata = file.metadata()?;
+        let now = SystemTime::now();
+        let noted = metadata.modified().ok().and_then(|used| now.duration_since(used).ok());
+        if noted.is_none_or(|ago| ago > NOTED_FOR) {
+            // It may be another's folder, and only readable: then the order of eviction is theirs.
+            drop(file.set_modified(now));
+        }
+        Ok(Some((file, metadata.len())))
     }
 }
 
 impl CacheStore for DiskStore {
     fn get(&self, key: CacheKey) -> io::Result<Option<CacheEntry>> {
-        let Some(file) = self.open(key)? else { return Ok(None) };
-        let found = read::entry(file)?;
+        let Some((file, length)) = self.open(key)? else { return Ok(None) };
+        let found = read::entry(file, length, &self.0.heads)?;
         if found.is_none() {
             // A crash, a bad disk, or somebody else's file: out of the way.
             tracing::debug!(%key, "a damaged entry was removed from the cache");
@@ -159,3 +170,6 @@ impl fmt::Debug for DiskStore {
         f.debug_struct("DiskStore").field("path", &self.0.place.root()).finish_non_exhaustive()
     }
 }
+
+/// To note a use costs more than to read a small file: what was used just now is not noted again.
+const NOTED_FOR: Duration = Duration::from_millis(100);

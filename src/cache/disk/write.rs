@@ -162,10 +162,9 @@ pub(super) fn update(mut file: File, head: &CacheHead) -> io::Result<Updated> {
     let Some(tail) = read::tail(&mut file, length)? else { return Ok(Updated::Other) };
     file.seek(SeekFrom::Start(tail.slots_at()))?;
     let slots = read::read(&mut file, tail.slot * 2)?;
-    let Some((sequence, old)) = read::newest_head(&tail, &slots) else {
-        return Ok(Updated::Other);
-    };
-    if old.id() != head.id() {
+    let Some(newest) = read::newest_slot(&tail, &slots) else { return Ok(Updated::Other) };
+    let sequence = newest.sequence;
+    if CacheHead::decode(newest.head).is_none_or(|old| old.id() != head.id()) {
         return Ok(Updated::Other);
     }
     let written = form::encode_slot(tail.salt, sequence + 1, &head.encode());
