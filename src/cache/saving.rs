@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     caching::NotStored,
-    policy::cache::{Head, Lifetime, Now, ReplyDirectives, Signpost, Vary, storable},
+    policy::cache::{Head, Lifetime, Now, ReplyDirectives, Signpost, Vary, dated, storable},
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -70,12 +70,14 @@ impl Cache {
             .ok_or(NotStored::TooLarge)?;
         let Begun { times, status, version, headers, directives, length: _ } = begun;
         let lifetime = Lifetime::of(status, headers, directives, times.requested, times.received);
+        let mut headers = storable::kept(headers, directives);
+        dated::note_received(&mut headers, times.received);
         let head = Head {
             id: random_number(),
             url: keys::shown(sought.url),
             status,
             version,
-            headers: storable::kept(headers, directives),
+            headers,
             trailers: HeaderMap::new(),
             lifetime,
         };

@@ -9,7 +9,8 @@ use crate::{
     caching::{CacheMode, CacheOutcome, CacheReport, Forwarded, NotStored},
     error::{Error, ErrorKind, Result},
     policy::cache::{
-        Head, Lifetime, ReplyDirectives, Vary, conditions, is_error_of_the_server, storable, update,
+        Head, Lifetime, ReplyDirectives, Vary, conditions, dated, is_error_of_the_server, storable,
+        update,
     },
 };
 
@@ -97,7 +98,8 @@ impl Passage<'_> {
     /// Takes over the fields of a 304, or of a reply to `HEAD`, that is about what is stored.
     pub(super) fn freshened(&self, found: Found, news: &HopHead, times: Times) -> Found {
         let old = &found.stored;
-        let headers = update::merged(&old.headers, &news.headers);
+        let mut headers = update::merged(&old.headers, &news.headers);
+        dated::note_received(&mut headers, times.received);
         let directives = ReplyDirectives::of(&headers);
         let Times { requested, received } = times;
         let lifetime = Lifetime::of(old.status, &headers, &directives, requested, received);

@@ -5,6 +5,7 @@
 //! that is given; nothing here reads a clock, stores anything, or knows how requests travel.
 
 pub(crate) mod conditions;
+pub(crate) mod dated;
 mod directives;
 mod head;
 mod lifetime;

@@ -3,8 +3,8 @@
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
     header::{
-        CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_RANGE, ETAG, LAST_MODIFIED,
-        LOCATION,
+        AGE, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_RANGE, DATE, ETAG,
+        LAST_MODIFIED, LOCATION,
     },
 };
 use url::Url;
@@ -60,9 +60,9 @@ pub(crate) fn merged(stored: &HeaderMap, news: &HeaderMap) -> HeaderMap {
             merged.append(name, value.clone());
         }
     }
-    // An `Age` of before would be added to the new one.
-    if !news.contains_key(http::header::AGE) {
-        merged.remove(http::header::AGE);
+    // An age of before would be added to the new one.
+    for name in [AGE, DATE].iter().filter(|name| !news.contains_key(*name)) {
+        merged.remove(name);
     }
     merged
 }
@@ -127,6 +127,7 @@ mod tests {
             ("set-cookie", "c=d"),
             ("x-kept", "old"),
             ("age", "30"),
+            ("date", "Sun, 06 Nov 1994 08:49:37 GMT"),
         ]);
         let news = headers(&[
             ("content-type", "text/plain;charset=utf-8"),

@@ -2,7 +2,7 @@
 
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{AUTHORIZATION, COOKIE, VARY},
+    header::{ACCEPT_CHARSET, ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE, VARY},
 };
 
 use super::directives::split_unquoted;
@@ -62,12 +62,20 @@ pub(crate) fn feed(names: &[HeaderName], request: &dyn Fields, to: &mut dyn FnMu
             }
             // Lists are equal whatever the space in them, and on how many lines they are.
             for element in split_unquoted(value.as_bytes()) {
-                to(element.trim_ascii());
+                match is_whatever_its_case(name) {
+                    true => to(&element.trim_ascii().to_ascii_lowercase()),
+                    false => to(element.trim_ascii()),
+                }
                 to(b",");
             }
         });
         to(b"\0");
     }
+}
+
+/// Languages, codings and character sets are the same in capitals.
+fn is_whatever_its_case(name: &HeaderName) -> bool {
+    [ACCEPT_LANGUAGE, ACCEPT_ENCODING, ACCEPT_CHARSET].contains(name)
 }
 
 /// What tells users apart is never taken for equal because it looks alike.
@@ -139,6 +147,17 @@ mod tests {
         same("Foo", &[("foo", "1, 2")], &[("foo", "1"), ("foo", "2")]);
         different("Foo", &[("foo", "\"1, 2\"")], &[("foo", "\"1,2\"")]);
         different("Foo", &[("foo", "1 2")], &[("foo", "12")]);
+    }
+
+    #[test]
+    fn rfc9111_4_1_case_does_not_matter_where_its_field_says_so() {
+        let lang = |value| [("accept-language", value)];
+        same("Accept-Language", &lang("en, de"), &lang("eN, De"));
+        same("Accept-Language", &lang("en, de"), &lang(" en ,   de"));
+        same("Accept-Encoding", &[("accept-encoding", "GZIP")], &[("accept-encoding", "gzip")]);
+        // Those who ask for German first do not want the English reply.
+        different("Accept-Language", &lang("en, de"), &lang("de, en"));
+        different("Foo", &[("foo", "a")], &[("foo", "A")]);
     }
 
     #[test]
