@@ -103,7 +103,7 @@ pub enum NotStored {
     Incomplete,
     /// A request that changes the resource was answered meanwhile.
     Overtaken,
-    /// The store failed: no space, no permission; `CacheView::last_failure` says more.
+    /// The store failed: no space, no permission; `Cache::last_failure` says more.
     StoreFailed,
 }
 
@@ -155,6 +155,14 @@ impl CacheReport {
         Some(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
     }
 
+    /// What is left of the lifetime when the whole seconds of the age are taken from it; not less
+    /// than a lifetime can be long.
+    pub(crate) fn seconds_left(&self) -> Option<i64> {
+        let left = self.fresh_for?;
+        let seconds = left.div_euclid(1000) + i64::from(left.rem_euclid(1000) > 0);
+        Some(seconds.max(-(1 << 31)))
+    }
+
     /// Whether what the server answered was stored; of a streamed reply known when it has ended.
     #[must_use]
     pub const fn is_stored(&self) -> bool {
@@ -184,8 +192,8 @@ impl fmt::Display for CacheReport {
         if let Some(status) = self.forward_status {
             write!(f, "; fwd-status={status}")?;
         }
-        if let Some(left) = self.fresh_for {
-            write!(f, "; ttl={}", left.div_euclid(1000))?;
+        if let Some(seconds) = self.seconds_left() {
+            write!(f, "; ttl={seconds}")?;
         }
         if self.is_stored() {
             f.write_str("; stored")?;
@@ -224,10 +232,12 @@ mod tests {
             fresh_for: Some(58_500),
             ..miss
         };
-        assert_eq!(hit.to_string(), "abide; hit; ttl=58");
-        let stale = CacheReport { outcome: CacheOutcome::Stale, fresh_for: Some(-1), ..hit };
+        assert_eq!(hit.to_string(), "abide; hit; ttl=59");
+        let stale = CacheReport { outcome: CacheOutcome::Stale, fresh_for: Some(-1_500), ..hit };
         assert_eq!(stale.to_string(), "abide; hit; ttl=-1");
         assert_eq!(stale.fresh_for(), Some(Duration::ZERO));
+        let unknown = CacheReport { fresh_for: Some(i64::MIN), ..stale };
+        assert_eq!(unknown.to_string(), "abide; hit; ttl=-2147483648");
         let confirmed = CacheReport {
             outcome: CacheOutcome::Revalidated,
             forward_status: Some(304),

@@ -61,7 +61,7 @@ impl CallContext {
             started,
             timeouts,
             priority: Priority::default(),
-            watch: Arc::new(Watch::new(feedback)),
+            watch: Arc::new(Watch::new(feedback, started)),
             span: Span::none(),
             observed: None,
             exchanges: AtomicU32::new(0),
@@ -236,7 +236,8 @@ impl CallContext {
             return Err(Error::shut_down().in_phase(self.watch.phase()));
         }
         let end = self.end_of_call(self.watch.phase());
-        if end.at <= Moment::now() {
+        // The clock is read only if there is a deadline.
+        if end.at != Moment::NEVER && end.at <= Moment::now() {
             return Err(Error::timed_out(end.phase, end.budget, end.limit));
         }
         Ok(())

@@ -193,6 +193,7 @@ mod proxy_auth;
 mod proxy_config;
 mod redirects;
 mod reply;
+mod reply_headers;
 mod reporter;
 mod request;
 mod resolve;

@@ -13,6 +13,7 @@ use crate::{
     history::PastHop,
     origin,
     proxy::Proxy,
+    reply_headers::ReplyHeaders,
     timings::Timings,
     used_connection::UsedConnection,
 };
@@ -42,7 +43,7 @@ struct Contents {
 pub(crate) struct ReplyHead {
     pub(crate) status: StatusCode,
     pub(crate) version: Version,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: ReplyHeaders,
     pub(crate) url: Url,
     pub(crate) request_id: u64,
     pub(crate) connection: Option<UsedConnection>,
@@ -256,7 +257,7 @@ impl Default for ReplyHead {
         Self {
             status: StatusCode::OK,
             version: Version::HTTP_11,
-            headers: HeaderMap::new(),
+            headers: ReplyHeaders::default(),
             url: NOWHERE.clone(),
             request_id: 0,
             connection: None,

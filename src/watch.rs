@@ -70,11 +70,12 @@ pub(crate) enum Stage {
 pub(crate) const STAGES: usize = 8;
 
 impl Watch {
-    pub(crate) fn new(feedback: Option<&Feedback>) -> Self {
+    /// That of a call which waits in the queue since then.
+    pub(crate) fn new(feedback: Option<&Feedback>, began: Moment) -> Self {
         let watch = Self {
             phase: AtomicU8::new(Phase::Queue as u8),
             entered: Default::default(),
-            asked: AtomicU64::new(0),
+            asked: AtomicU64::new(began.nanos()),
             dialed: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             turn: AtomicU64::new(0),
@@ -87,7 +88,7 @@ impl Watch {
                 expects_download: AtomicBool::new(false),
             }),
         };
-        watch.begin_again();
+        watch.entered[Phase::Queue as usize].store(began.nanos(), Ordering::Relaxed);
         watch
     }
 

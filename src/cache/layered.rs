@@ -102,21 +102,11 @@ struct Both {
 
 impl CacheWriter for Both {
     fn write(&mut self, piece: &Bytes) -> io::Result<()> {
-        if let Some(front) = &mut self.front
-            && front.write(piece).is_err()
-        {
-            self.front = None;
-        }
-        if let Ok(Some(behind)) = &mut self.behind
-            && let Err(error) = behind.write(piece)
-        {
-            self.behind = Err(error);
-        }
-        match (&self.front, &mut self.behind) {
-            (None, Err(error)) => Err(std::mem::replace(error, io::ErrorKind::Other.into())),
-            (None, Ok(None)) => Err(super::memory::too_large()),
-            _ => Ok(()),
-        }
+        self.give(|writer| writer.write(piece))
+    }
+
+    fn write_whole(&mut self, body: &Bytes) -> io::Result<()> {
+        self.give(|writer| writer.write_whole(body))
     }
 
     fn commit(self: Box<Self>, head: &CacheHead) -> io::Result<()> {
@@ -128,5 +118,25 @@ impl CacheWriter for Both {
             None => memory.remove(key)?,
         }
         behind
+    }
+}
+
+impl Both {
+    fn give(&mut self, give: impl Fn(&mut dyn CacheWriter) -> io::Result<()>) -> io::Result<()> {
+        if let Some(front) = &mut self.front
+            && give(&mut **front).is_err()
+        {
+            self.front = None;
+        }
+        if let Ok(Some(behind)) = &mut self.behind
+            && let Err(error) = give(&mut **behind)
+        {
+            self.behind = Err(error);
+        }
+        match (&self.front, &mut self.behind) {
+            (None, Err(error)) => Err(std::mem::replace(error, io::ErrorKind::Other.into())),
+            (None, Ok(None)) => Err(super::memory::too_large()),
+            _ => Ok(()),
+        }
     }
 }

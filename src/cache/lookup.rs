@@ -3,7 +3,7 @@
 use std::io;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, header::COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue, header::COOKIE};
 use url::Url;
 
 use super::{
@@ -50,6 +50,17 @@ impl StoredHead {
     /// `None` for what is no reply.
     pub(super) fn of(head: CacheHead) -> Option<Self> {
         head.reply().is_some().then_some(Self(head))
+    }
+
+    /// The fields of a reply that is served so many seconds old and fresh for so many; made once a
+    /// second.
+    pub(crate) fn served(
+        &self,
+        age: u64,
+        left: Option<i64>,
+        make: impl FnOnce() -> HeaderMap,
+    ) -> std::sync::Arc<HeaderMap> {
+        self.0.served((age, left), make)
     }
 }
 

@@ -90,7 +90,9 @@ impl CacheStore for MemoryStore {
         Ok(Some(Box::new(MemoryWriter {
             store: self.clone(),
             key,
-            body: BytesMut::with_capacity(expected),
+            expected,
+            whole: Bytes::new(),
+            body: BytesMut::new(),
         })))
     }
 
@@ -143,6 +145,8 @@ impl fmt::Debug for MemoryStore {
 struct MemoryWriter {
     store: MemoryStore,
     key: CacheKey,
+    expected: usize,
+    whole: Bytes,
     /// A copy: a piece may be a small part of a large buffer, which it would keep alive.
     body: BytesMut,
 }
@@ -152,13 +156,26 @@ impl CacheWriter for MemoryWriter {
         if !self.store.wants((self.body.len() + piece.len()) as u64) {
             return Err(too_large());
         }
+        if self.body.is_empty() {
+            self.body.reserve(self.expected);
+        }
         self.body.extend_from_slice(piece);
+        Ok(())
+    }
+
+    fn write_whole(&mut self, body: &Bytes) -> io::Result<()> {
+        if !self.store.wants(body.len() as u64) {
+            return Err(too_large());
+        }
+        self.whole = body.clone();
         Ok(())
     }
 
     fn commit(self: Box<Self>, head: &CacheHead) -> io::Result<()> {
         // No more than it needs is kept.
-        let body = if self.body.capacity() - self.body.len() > self.body.len() / 8 {
+        let body = if self.body.is_empty() {
+            self.whole
+        } else if self.body.capacity() - self.body.len() > self.body.len() / 8 {
             Bytes::copy_from_slice(&self.body)
         } else {
             self.body.freeze()
@@ -239,7 +256,7 @@ mod tests {
 
     fn head(id: u64) -> CacheHead {
         let url = "http://host/".into();
-        CacheHead(Arc::new(Record::Signpost(Signpost { id, url, fields: Vec::new() })))
+        CacheHead::new(Record::Signpost(Signpost { id, url, fields: Vec::new() }))
     }
 
     fn put(store: &MemoryStore, key: u128, length: usize) -> bool {
@@ -276,6 +293,24 @@ mod tests {
         let piece = Bytes::from(vec![0; 300_000]);
         writer.write(&piece).expect("half");
         writer.write(&piece).expect_err("more than half");
+    }
+
+    #[test]
+    fn a_body_that_has_its_memory_for_itself_is_kept_as_it_is() {
+        let store = MemoryStore::new(1 << 20);
+        let body = Bytes::from(vec![7; 1000]);
+        for is_whole in [true, false] {
+            let mut writer = store.put(CacheKey(1), Some(1000)).expect("memory").expect("wanted");
+            let written = if is_whole { writer.write_whole(&body) } else { writer.write(&body) };
+            written.expect("written");
+            writer.commit(&head(1)).expect("committed");
+            let entry = store.get(CacheKey(1)).expect("memory").expect("an entry");
+            let CacheBody::Whole(kept) = entry.body else { panic!("it is in memory") };
+            assert_eq!(kept, body);
+            assert_eq!(kept.as_ptr() == body.as_ptr(), is_whole);
+        }
+        let mut writer = store.put(CacheKey(2), None).expect("memory").expect("wanted");
+        writer.write_whole(&Bytes::from(vec![7; 600_000])).expect_err("more than half");
     }
 
     #[test]

@@ -36,7 +36,7 @@ use self::{
 pub(crate) use self::{
     flights::{Landed, Leader, Turn},
     keys::Owner,
-    lookup::{Found, Lookup, Sought},
+    lookup::{Found, Lookup, Sought, StoredHead},
     saving::{Begun, Epoch, Saving, Times},
     statistics::Counted,
 };

@@ -143,8 +143,17 @@ impl Cache {
 impl Saving {
     /// Takes the next piece of the body.
     pub(crate) fn write(&mut self, piece: &Bytes) {
+        self.give(|writer| writer.write(piece));
+    }
+
+    /// Takes the whole body, which has its memory for itself.
+    pub(crate) fn write_whole(&mut self, body: &Bytes) {
+        self.give(|writer| writer.write_whole(body));
+    }
+
+    fn give(&mut self, give: impl FnOnce(&mut dyn CacheWriter) -> io::Result<()>) {
         if let Ok(writer) = &mut self.writer
-            && let Err(error) = writer.write(piece)
+            && let Err(error) = give(&mut **writer)
         {
             // What was written is dropped at once: it may take the last room there is.
             self.writer = Err(self.cache.not_stored("write", &error));

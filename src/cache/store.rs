@@ -4,7 +4,7 @@ use std::{
     fmt,
     hash::{BuildHasher, RandomState},
     io,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use bytes::{Bytes, BytesMut};
@@ -82,6 +82,14 @@ pub trait CacheWriter: Send {
     /// # Errors
     /// If it cannot be kept; nothing more is written then.
     fn write(&mut self, piece: &Bytes) -> io::Result<()>;
+
+    /// Takes the whole body at once, which has its memory for itself: it may be kept as it is.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    fn write_whole(&mut self, body: &Bytes) -> io::Result<()> {
+        self.write(body)
+    }
 
     /// Replaces what is stored under the key by the head and all that was written, at once.
     ///
@@ -172,31 +180,41 @@ impl fmt::Display for CacheKey {
 
 /// What is stored besides a body; cheap to clone.
 #[derive(Clone)]
-pub struct CacheHead(pub(super) Arc<Record>);
+pub struct CacheHead(Arc<Kept>);
+
+/// The age of a reply and what is left of its lifetime, in seconds.
+pub(super) type Told = (u64, Option<i64>);
+
+struct Kept {
+    record: Record,
+    /// The fields of the last reply that was served, and what they tell of its time: within a second
+    /// all are the same. Held for a look or a change only.
+    served: Mutex<Option<(Told, Arc<HeaderMap>)>>,
+}
 
 impl CacheHead {
     /// The head as bytes, for a store that has to write it.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        self.0.encode()
+        self.0.record.encode()
     }
 
     /// Reads what [`encode`](Self::encode) made; `None` if it is something else.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        Record::decode(bytes).map(|record| Self(Arc::new(record)))
+        Record::decode(bytes).map(Self::new)
     }
 
     /// A number that differs for each body that is stored.
     #[must_use]
     pub fn id(&self) -> u64 {
-        self.0.id()
+        self.0.record.id()
     }
 
     /// The URL of the reply, without user information and fragment; its query may be a secret.
     #[must_use]
     pub fn url(&self) -> &str {
-        self.0.url()
+        self.0.record.url()
     }
 
     /// The status of the reply; `None` for the note of which fields the replies of a URL vary on.
@@ -214,26 +232,43 @@ impl CacheHead {
     /// About how many bytes it takes in memory.
     #[must_use]
     pub fn memory(&self) -> usize {
-        self.0.memory()
+        self.0.record.memory()
+    }
+
+    pub(super) fn new(record: Record) -> Self {
+        Self(Arc::new(Kept { record, served: Mutex::default() }))
+    }
+
+    /// The fields of a reply that tells this of its time; made once a second.
+    pub(super) fn served(&self, told: Told, make: impl FnOnce() -> HeaderMap) -> Arc<HeaderMap> {
+        let served = || self.0.served.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((last, headers)) = &*served()
+            && *last == told
+        {
+            return Arc::clone(headers);
+        }
+        let headers = Arc::new(make());
+        *served() = Some((told, Arc::clone(&headers)));
+        headers
     }
 
     pub(super) fn of_reply(head: Head) -> Self {
-        Self(Arc::new(Record::Reply(head)))
+        Self::new(Record::Reply(head))
     }
 
     pub(super) fn of_signpost(signpost: Signpost) -> Self {
-        Self(Arc::new(Record::Signpost(signpost)))
+        Self::new(Record::Signpost(signpost))
     }
 
     pub(crate) fn reply(&self) -> Option<&Head> {
-        match &*self.0 {
+        match &self.0.record {
             Record::Reply(head) => Some(head),
             Record::Signpost(_) => None,
         }
     }
 
     pub(super) fn signpost(&self) -> Option<&Signpost> {
-        match &*self.0 {
+        match &self.0.record {
             Record::Signpost(signpost) => Some(signpost),
             Record::Reply(_) => None,
         }

@@ -23,6 +23,7 @@ use crate::{
     body::Content,
     context::CallContext,
     error::{Error, ErrorKind, Result},
+    moment::Moment,
     observer::Happening,
     origin::Route,
     policy::{
@@ -261,7 +262,7 @@ pub(super) fn begin(cx: &CallContext, means: &Means, hop: &Hop<'_>) -> Result<(T
         head,
         upload: Upload::Empty,
         want: Want::Whole { bytes_max, unwanted: Unwanted::default() },
-        watch: Arc::new(Watch::new(None)),
+        watch: Arc::new(Watch::new(None, Moment::now())),
         timeouts: cx.timeouts,
         priority: cx.priority,
         attempt: 1,

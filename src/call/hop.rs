@@ -80,13 +80,12 @@ impl<'m> Hop<'m> {
         }
     }
 
-    /// The same, through the proxy that the call wants; what the call tells the proxy is taken out
+    /// Has it go through the proxy that the call wants; what the call tells the proxy is taken out
     /// of what it tells origins, whichever they will be.
-    pub(super) fn through(mut self, choice: ProxyChoice) -> Self {
+    pub(super) fn go_through(&mut self, choice: ProxyChoice) {
         let own = self.headers.remove(header::PROXY_AUTHORIZATION);
         let of_client = || self.defaults.get(header::PROXY_AUTHORIZATION).cloned();
         self.proxy = ProxyWish { choice, authorization: own.or_else(of_client) };
-        self
     }
 
     /// Where the origin of this hop listens, if it is a path of this machine.

@@ -1,6 +1,8 @@
 //! The loop of hops: each is a request of its own, until one is answered for good.
 
-use http::{HeaderMap, StatusCode, Version, header};
+use std::pin::pin;
+
+use http::{StatusCode, Version, header};
 use tracing::Instrument as _;
 
 use super::{
@@ -22,6 +24,7 @@ use crate::{
     proxy::Proxy,
     redirects::RedirectPolicy,
     reply::ReplyHead,
+    reply_headers::ReplyHeaders,
     request::{Request, shown},
     runtime::{Unwanted, Want},
     used_connection::UsedConnection,
@@ -37,7 +40,7 @@ pub(super) struct HopReply {
 pub(super) struct HopHead {
     pub(super) status: StatusCode,
     pub(super) version: Version,
-    pub(super) headers: HeaderMap,
+    pub(super) headers: ReplyHeaders,
     pub(super) connection: Option<UsedConnection>,
     pub(super) proxy: Option<Proxy>,
     pub(super) attempts: u32,
@@ -46,7 +49,12 @@ pub(super) struct HopHead {
 
 impl HopHead {
     /// The head of a reply that did not come over a connection.
-    pub(super) fn local(status: StatusCode, version: Version, headers: HeaderMap) -> Self {
+    pub(super) fn local(
+        status: StatusCode,
+        version: Version,
+        headers: impl Into<ReplyHeaders>,
+    ) -> Self {
+        let headers = headers.into();
         Self { status, version, headers, connection: None, proxy: None, attempts: 0, cache: None }
     }
 }
@@ -58,75 +66,67 @@ pub(super) enum Form {
     Stream,
 }
 
-/// Asks, and asks on where the answers lead.
-pub(super) async fn run(
-    cx: &CallContext,
-    means: &Means,
-    request: Request<'_>,
-    form: Form,
-) -> Result<(ReplyHead, ReplyBody)> {
-    let config = means.config();
-    let Request {
-        method,
-        url,
-        mut headers,
-        content,
-        redirects,
-        interceptors,
-        auth,
-        cache_mode,
-        proxy,
-        ..
-    } = request;
-    let decodes = request.decodes.unwrap_or(config.decodes);
-    config.redirects.mark_secrets(&mut headers);
-    let redirects = redirects.as_ref().unwrap_or(&config.redirects.policy);
-    let mut hop = Hop::first(method, url, headers, config, decodes).through(proxy);
-    hop.own_retries = request.retries;
-    hop.jar = request.cookies.jar(config.cookies.as_ref());
-    expect_upload(cx, &content);
-    let chain = Chain::new(means, interceptors);
-    let history = Vec::new();
-    let (credentials, only_partial) = (None, request.only_partial);
-    let mut hops = Hops {
-        cx,
-        means,
-        redirects,
-        chain,
-        cache_mode,
-        hop,
-        content,
-        credentials,
-        only_partial,
-        history,
-    };
-    match Wanted::of(auth, means.auth()) {
-        Ok(wanted) => hops.credentials = wanted.map(CallCredentials::new),
-        Err(error) => return Err(hops.failed(error)),
-    }
-    match hops.until_the_last(form).await {
-        Ok(reply) => hops.delivered(reply),
-        Err(error) => Err(hops.failed(error)),
-    }
-}
-
 /// A call on its way from hop to hop.
-struct Hops<'c, 'b> {
+pub(super) struct Hops<'c, 'b> {
     cx: &'c CallContext,
     means: &'c Means,
-    redirects: &'c RedirectPolicy,
+    /// In place of the client's.
+    redirects: Option<RedirectPolicy>,
     chain: Chain,
     cache_mode: Option<CacheMode>,
     hop: Hop<'c>,
     content: Content<'b>,
     /// `None` if the call shows none, whatever happens.
     credentials: Option<CallCredentials>,
+    /// Why it cannot even begin.
+    refused: Option<Error>,
     only_partial: bool,
     history: Vec<PastHop>,
 }
 
-impl Hops<'_, '_> {
-    async fn until_the_last(&mut self, form: Form) -> Result<HopReply> {
+impl<'c, 'b> Hops<'c, 'b> {
+    /// Gets ready for the first.
+    ///
+    /// A call is some kilobytes of state: it stays where this is put, and the futures begin with a
+    /// reference to it and are pinned before they are wrapped, so that little is moved.
+    pub(super) fn of(cx: &'c CallContext, means: &'c Means, request: Request<'b>) -> Self {
+        let config = means.config();
+        let Request { method, url, mut headers, content, redirects, interceptors, .. } = request;
+        let decodes = request.decodes.unwrap_or(config.decodes);
+        config.redirects.mark_secrets(&mut headers);
+        let mut hop = Hop::first(method, url, headers, config, decodes);
+        hop.go_through(request.proxy);
+        hop.own_retries = request.retries;
+        hop.jar = request.cookies.jar(config.cookies.as_ref());
+        expect_upload(cx, &content);
+        let (credentials, refused) = match Wanted::of(request.auth, means.auth()) {
+            Ok(wanted) => (wanted.map(CallCredentials::new), None),
+            Err(error) => (None, Some(error)),
+        };
+        Self {
+            cx,
+            means,
+            redirects,
+            chain: Chain::new(means, interceptors),
+            cache_mode: request.cache_mode,
+            hop,
+            content,
+            credentials,
+            refused,
+            only_partial: request.only_partial,
+            history: Vec::new(),
+        }
+    }
+
+    fn redirects(&self) -> &RedirectPolicy {
+        self.redirects.as_ref().unwrap_or_else(|| &self.means.config().redirects.policy)
+    }
+
+    /// Asks, and asks on where the answers lead.
+    pub(super) async fn until_the_last(&mut self, form: Form) -> Result<HopReply> {
+        if let Some(error) = self.refused.take() {
+            return Err(error);
+        }
         loop {
             let mut reply = match self.chain.before(self.cx, &mut self.hop, &self.history)? {
                 Some(reply) => {
@@ -139,7 +139,7 @@ impl Hops<'_, '_> {
             match self.decide(&reply.head)? {
                 Decision::Deliver => {
                     self.check_range(&reply.head)?;
-                    reply.body.count(self.cx, announced_length(&self.hop, &reply.head));
+                    reply.body.count(self.cx, || announced_length(&self.hop, &reply.head));
                     return Ok(reply);
                 }
                 Decision::Refuse(refusal) => {
@@ -167,7 +167,10 @@ impl Hops<'_, '_> {
         loop {
             let span = spans::hop(self.history.len(), &self.hop);
             events::hop_began(self.cx, self.history.len(), &self.hop.method, &self.hop.url);
-            let asked = self.ask(form).instrument(span.clone()).await;
+            let asked = {
+                let asked = pin!(self.ask(form));
+                asked.instrument(span.clone()).await
+            };
             events::hop_ended(self.cx, &asked);
             let reply = asked.inspect_err(|error| spans::failed(&span, error))?;
             spans::answered(&span, reply.head.status);
@@ -235,7 +238,7 @@ impl Hops<'_, '_> {
     fn want(&self, form: Form) -> Want {
         let credentials = self.credentials.as_ref();
         let unwanted = Unwanted {
-            redirects: self.redirects.may_follow(),
+            redirects: self.redirects().may_follow(),
             challenges: credentials.is_some_and(CallCredentials::may_ask_again),
             refusals: self.hop.retries(self.means.config()).is_on(),
         };
@@ -255,9 +258,9 @@ impl Hops<'_, '_> {
             history: &self.history,
         };
         let https_only = self.means.config().redirects.https_only;
-        let decision =
-            redirect::decide(self.redirects, https_only, asked, (head.status, &head.headers));
-        if self.redirects.asks() {
+        let redirects = self.redirects();
+        let decision = redirect::decide(redirects, https_only, asked, (head.status, &head.headers));
+        if redirects.asks() {
             // The user's function may have forked, and this may be the child.
             self.cx.same_process()?;
         }
@@ -291,6 +294,14 @@ impl Hops<'_, '_> {
     fn remember(&mut self, head: HopHead) {
         let (method, url) = (self.hop.method.clone(), self.hop.url.clone());
         self.history.push(past_hop(method, url, head));
+    }
+
+    /// What comes of the call.
+    pub(super) fn ended(self, answer: Result<HopReply>) -> Result<(ReplyHead, ReplyBody)> {
+        match answer {
+            Ok(reply) => self.delivered(reply),
+            Err(error) => Err(self.failed(error)),
+        }
     }
 
     /// The reply of the call, its codings undone if it was this client that offered them.
@@ -335,7 +346,13 @@ impl Hops<'_, '_> {
 }
 
 fn past_hop(method: http::Method, url: url::Url, head: HopHead) -> PastHop {
-    PastHop { method, url, status: head.status, headers: head.headers, attempts: head.attempts }
+    PastHop {
+        method,
+        url,
+        status: head.status,
+        headers: head.headers.into_own(),
+        attempts: head.attempts,
+    }
 }
 
 /// Says once for all hops how much there is to send.

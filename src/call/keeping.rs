@@ -15,13 +15,14 @@ use crate::{
 /// What stores a body while it is received, if something does.
 #[derive(Default)]
 pub(super) struct Keeping {
-    saving: Option<Saving>,
+    /// Apart, since most bodies, which are moved about, are not stored.
+    saving: Option<Box<Saving>>,
     ended: Option<Result<(), NotStored>>,
 }
 
 impl Keeping {
     pub(super) fn begin(saving: Saving) -> Self {
-        Self { saving: Some(saving), ended: None }
+        Self { saving: Some(Box::new(saving)), ended: None }
     }
 
     /// Takes a piece that was received.

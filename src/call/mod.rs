@@ -32,6 +32,8 @@ mod traced;
 mod upload;
 mod warm_up;
 
+use std::pin::pin;
+
 use bytes::Bytes;
 use http::StatusCode;
 use tracing::Instrument as _;
@@ -39,7 +41,10 @@ use tracing::Instrument as _;
 pub(crate) use self::{
     cached::Caching, means::Means, reply_body::ReplyBody, warm_up::run as warm_up,
 };
-use self::{hops::Form, open_body::OpenBody};
+use self::{
+    hops::{Form, Hops},
+    open_body::OpenBody,
+};
 pub(crate) use crate::runtime::Warmed;
 use crate::{
     context::CallContext,
@@ -61,7 +66,20 @@ pub(crate) fn begin(cx: &mut CallContext, means: &Means, request: &Request<'_>) 
 
 /// Makes a call and receives the whole reply.
 pub(crate) async fn send(cx: &CallContext, means: &Means, request: Request<'_>) -> Result<Reply> {
-    let sent = whole(cx, means, request).instrument(cx.span.clone()).await;
+    let bytes_max = means.config().limits.body_bytes;
+    let mut hops = Hops::of(cx, means, request);
+    let form = Form::Whole { bytes_max };
+    let answer = {
+        let answer = pin!(hops.until_the_last(form));
+        answer.instrument(cx.span.clone()).await
+    };
+    let sent = match cx.span.in_scope(|| hops.ended(answer)) {
+        Ok((head, mut body)) => {
+            let rest = body.rest(cx, Bytes::new(), bytes_max).instrument(cx.span.clone()).await;
+            body.into_reply(cx, head, rest)
+        }
+        Err(error) => Err(error),
+    };
     match &sent {
         Ok(reply) => {
             spans::answered(&cx.span, reply.status());
@@ -72,20 +90,18 @@ pub(crate) async fn send(cx: &CallContext, means: &Means, request: Request<'_>) 
     sent
 }
 
-async fn whole(cx: &CallContext, means: &Means, request: Request<'_>) -> Result<Reply> {
-    let bytes_max = means.config().limits.body_bytes;
-    let (head, body) = hops::run(cx, means, request, Form::Whole { bytes_max }).await?;
-    body.into_reply(cx, head, Bytes::new(), bytes_max).await
-}
-
 /// Makes a call and receives the head of the reply.
 pub(crate) async fn open(
     cx: &CallContext,
     means: &Means,
     request: Request<'_>,
 ) -> Result<(ReplyHead, ReplyBody)> {
-    let opening = hops::run(cx, means, request, Form::Stream);
-    let opened = opening.instrument(cx.span.clone()).await;
+    let mut hops = Hops::of(cx, means, request);
+    let answer = {
+        let answer = pin!(hops.until_the_last(Form::Stream));
+        answer.instrument(cx.span.clone()).await
+    };
+    let opened = cx.span.in_scope(|| hops.ended(answer));
     match &opened {
         Ok((head, _)) => spans::answered(&cx.span, head.status),
         Err(error) => failed(cx, error),
@@ -112,11 +128,12 @@ pub(crate) async fn read(
 pub(crate) async fn receive(
     cx: &CallContext,
     means: &Means,
-    (head, body): (ReplyHead, ReplyBody),
+    (head, mut body): (ReplyHead, ReplyBody),
     begun: Bytes,
 ) -> Result<Reply> {
-    let rest = body.into_reply(cx, head, begun, means.config().limits.body_bytes);
-    let reply = rest.instrument(cx.span.clone()).await;
+    let bytes_max = means.config().limits.body_bytes;
+    let rest = body.rest(cx, begun, bytes_max).instrument(cx.span.clone()).await;
+    let reply = body.into_reply(cx, head, rest);
     match &reply {
         Ok(reply) => ended(cx, Ok(reply.status())),
         Err(error) => failed(cx, error),

@@ -74,15 +74,14 @@ impl ReplyBody {
         next
     }
 
-    /// Receives the rest into memory, behind what was taken and not read.
-    pub(crate) async fn into_reply(
-        mut self,
+    /// The reply, once the rest of the body was received.
+    pub(crate) fn into_reply(
+        self,
         cx: &CallContext,
         mut head: ReplyHead,
-        begun: Bytes,
-        bytes_max: Option<u64>,
+        rest: Result<Bytes>,
     ) -> Result<Reply> {
-        let body = match self.rest(cx, begun, bytes_max).await {
+        let body = match rest {
             Ok(body) => body,
             Err(error) => {
                 return Err(error.during(|| origin::redacted(&head.url)).after(head.history));
@@ -97,7 +96,8 @@ impl ReplyBody {
         Ok(Reply::new(head, body, trailers, timings))
     }
 
-    async fn rest(
+    /// Receives the rest into memory, behind what was taken and not read.
+    pub(crate) async fn rest(
         &mut self,
         cx: &CallContext,
         begun: Bytes,

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
 use tracing::Instrument as _;
 
-use super::{Form, Means, ended, events, failed, hops, spans};
+use super::{Form, Hops, Means, ended, events, failed, spans};
 use crate::{
     auth_id::AuthChoice,
     body::Content,
@@ -85,8 +85,12 @@ async fn fetch(
 
 async fn received(cx: &CallContext, means: &Means, request: Request<'_>) -> Result<Reply> {
     let bytes_max = Some(ANSWER_BYTES_MAX);
-    let (head, body) = hops::run(cx, means, request, Form::Whole { bytes_max }).await?;
-    body.into_reply(cx, head, Bytes::new(), bytes_max).await
+    let form = Form::Whole { bytes_max };
+    let mut hops = Hops::of(cx, means, request);
+    let answer = hops.until_the_last(form).await;
+    let (head, mut body) = hops.ended(answer)?;
+    let rest = body.rest(cx, Bytes::new(), bytes_max).await;
+    body.into_reply(cx, head, rest)
 }
 
 fn request(asked: TokenRequest, cx: &CallContext) -> Request<'static> {

@@ -30,7 +30,8 @@ async fn open(
     let config = means.config();
     let timeouts: Timeouts = request.timeouts;
     let Request { method, url, headers, content, proxy, .. } = request;
-    let hop = Hop::first(method, url, headers, config, false).through(proxy);
+    let mut hop = Hop::first(method, url, headers, config, false);
+    hop.go_through(proxy);
     let route = Prepared::new(&hop, &content, hop.proxy(means.proxies())?)?.route;
     let runtime = means.runtime()?;
     runtime.prepare(&route)?;

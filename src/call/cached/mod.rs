@@ -90,8 +90,9 @@ pub(super) async fn run(
     let directives = RequestDirectives::of(fields::of_directives(hop));
     let passage =
         Passage { cx, means, cache, caching, asked: Asked { mode, directives }, hop, want };
+    // What goes to the network is large, and all who call it are as large; a hit should be small.
     match passage.asked.begin(&hop.method) {
-        Begin::Forward(why) => passage.ask(content, why, None).await,
+        Begin::Forward(why) => Box::pin(passage.ask(content, why, None)).await,
         Begin::LookUp => passage.answer(content).await,
     }
 }
@@ -137,7 +138,7 @@ impl Passage<'_> {
         loop {
             let now = self.cache.now();
             let Some(mut lookup) = self.cache.look_up(self.sought()) else {
-                return self.ask_if_allowed(content, Forwarded::Bypass, None).await;
+                return Box::pin(self.ask_if_allowed(content, Forwarded::Bypass, None)).await;
             };
             let looked = std::mem::replace(&mut lookup.found, Err(Forwarded::UriMiss));
             let (why, found) = match self.step(looked, now) {
@@ -155,12 +156,14 @@ impl Passage<'_> {
                 return Ok(serve::nothing_stored());
             }
             if followed || !self.may_share(found.as_ref()) {
-                return self.ask(content, why, Some((lookup, found))).await;
+                return Box::pin(self.ask(content, why, Some((lookup, found)))).await;
             }
             match self.join(&lookup) {
-                Turn::Alone => return self.ask(content, why, Some((lookup, found))).await,
+                Turn::Alone => {
+                    return Box::pin(self.ask(content, why, Some((lookup, found)))).await;
+                }
                 Turn::Lead(leader) => {
-                    return self.lead(leader, content, why, (lookup, found)).await;
+                    return Box::pin(self.lead(leader, content, why, (lookup, found))).await;
                 }
                 Turn::Follow(follower) => {
                     self.cache.count(Counted::Waited);

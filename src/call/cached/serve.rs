@@ -10,7 +10,7 @@ use http::{
 
 use super::{HopHead, HopReply, OpenBody, Passage};
 use crate::{
-    cache::{CacheBody, CacheReader, Counted, Found},
+    cache::{CacheBody, CacheReader, Counted, Found, StoredHead},
     caching::{CacheOutcome, CacheReport, Forwarded},
     context::CallContext,
     error::{Error, ErrorKind, Result},
@@ -20,6 +20,7 @@ use crate::{
         conditions::{self, Answer},
         range::{self, Wanted},
     },
+    reply_headers::ReplyHeaders,
     runtime::Want,
 };
 
@@ -72,7 +73,6 @@ impl Passage<'_> {
         now: Now,
         served: Served,
     ) -> Result<Option<HopReply>> {
-        self.cx.still_runs()?;
         let report = report(&found.stored, now, served);
         let (status, headers) = head(&found.stored, &shape, length(&found.body), report, now);
         let (version, trailers) = (found.stored.version, found.stored.trailers.clone());
@@ -148,28 +148,37 @@ fn report(stored: &Head, now: Now, Served { outcome, asked }: Served) -> CacheRe
 }
 
 fn head(
-    stored: &Head,
+    stored: &StoredHead,
     shape: &Shape,
     length: u64,
     report: CacheReport,
     now: Now,
-) -> (StatusCode, HeaderMap) {
-    let (status, mut headers) = match shape {
-        Shape::Whole => (stored.status, stored.headers.clone()),
+) -> (StatusCode, ReplyHeaders) {
+    let age = stored.lifetime.age_seconds(now);
+    let finish = |mut headers: HeaderMap| {
+        headers.insert(AGE, HeaderValue::from(age));
+        tell(&mut headers, report);
+        headers
+    };
+    match shape {
+        Shape::Whole if report.is_hit() => {
+            let made = || finish(stored.headers.clone());
+            let headers = stored.served(age, report.seconds_left(), made);
+            (stored.status, ReplyHeaders::Shared(headers))
+        }
+        Shape::Whole => (stored.status, finish(stored.headers.clone()).into()),
         Shape::NotModified => {
-            (StatusCode::NOT_MODIFIED, conditions::of_not_modified(&stored.headers))
+            let headers = conditions::of_not_modified(&stored.headers);
+            (StatusCode::NOT_MODIFIED, finish(headers).into())
         }
         Shape::Part(part) => {
             let mut headers = stored.headers.clone();
             headers.insert(CONTENT_LENGTH, HeaderValue::from(part.end - part.start));
             let place = format!("bytes {}-{}/{length}", part.start, part.end.saturating_sub(1));
             headers.extend(HeaderValue::try_from(place).ok().map(|place| (CONTENT_RANGE, place)));
-            (StatusCode::PARTIAL_CONTENT, headers)
+            (StatusCode::PARTIAL_CONTENT, finish(headers).into())
         }
-    };
-    headers.insert(AGE, HeaderValue::from(stored.lifetime.age_seconds(now)));
-    tell(&mut headers, report);
-    (status, headers)
+    }
 }
 
 /// Adds the cache's element to those that caches on the way have told already.

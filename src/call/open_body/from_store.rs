@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
 use http::HeaderMap;
 
 use super::{Keeping, OpenBody, State, Stored};
@@ -26,9 +27,12 @@ impl OpenBody {
     /// Stores it, now if it is complete, else while it is received; tells what became of that if it
     /// is known.
     pub(in crate::call) fn keep(&mut self, mut saving: Saving) -> Option<Result<(), NotStored>> {
-        match &self.state {
+        match &mut self.state {
             State::Complete(bytes, trailers) => {
-                saving.write(bytes);
+                match is_compact(bytes) {
+                    true => saving.write_whole(bytes),
+                    false => saving.write(bytes),
+                }
                 Some(saving.finish(trailers))
             }
             State::Receiving(_) => {
@@ -44,6 +48,22 @@ impl OpenBody {
         match &self.state {
             State::Complete(bytes, _) => Some(bytes.len() as u64),
             _ => None,
+        }
+    }
+}
+
+/// Whether the bytes are all, or nearly all, that their memory holds.
+fn is_compact(bytes: &mut Bytes) -> bool {
+    match std::mem::take(bytes).try_into_mut() {
+        Ok(buffer) => {
+            let unused = buffer.capacity() - buffer.len();
+            *bytes = buffer.freeze();
+            unused <= bytes.len() / 8
+        }
+        // A part of what came over the wire at once.
+        Err(shared) => {
+            *bytes = shared;
+            false
         }
     }
 }

@@ -67,9 +67,9 @@ impl OpenBody {
     }
 
     /// Says that it is the body of the call's reply after all, and so its progress.
-    pub(super) fn count(&self, cx: &CallContext, length: Option<u64>) {
+    pub(super) fn count(&self, cx: &CallContext, length: impl FnOnce() -> Option<u64>) {
         if self.uncounted.is_some() {
-            cx.watch.expect_download(length);
+            cx.watch.expect_download(length());
         }
     }
 

@@ -6,7 +6,9 @@ use super::{
     route::{Protocol, RouteState},
     state::{Effect, Effects, State},
 };
-use crate::{error::Error, limits::Timeouts, origin::Route, transport::bridge::Reply};
+use crate::{
+    error::Error, limits::Timeouts, moment::Moment, origin::Route, transport::bridge::Reply,
+};
 
 /// What a warm-up has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,5 +149,5 @@ impl Warming {
 
 /// The watch of a dial that no call waits for.
 pub(super) fn nobodys_watch() -> Arc<crate::watch::Watch> {
-    Arc::new(crate::watch::Watch::new(None))
+    Arc::new(crate::watch::Watch::new(None, Moment::now()))
 }

@@ -79,7 +79,7 @@ impl World {
 
     /// A call comes; its ticket.
     pub(super) fn call(&mut self, route: &Route, priority: Priority, fresh: bool) -> u64 {
-        let watch = Arc::new(Watch::new(None));
+        let watch = Arc::new(Watch::new(None, Moment::now()));
         let order = Order {
             route: Arc::clone(route),
             head: Head { method: Method::GET, uri: Uri::default(), headers: HeaderMap::new() },
