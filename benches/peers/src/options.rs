@@ -12,9 +12,11 @@ usage: abide-bench [--quick] [--scenarios a,b] [--threads 1,4,16] [--clients abi
   --quick      5 short rounds instead of 21 of one second; for a look, not for a result
   --scenarios  get-small get-64k get-1g post-1k tls-get-small h2-get-small h2-get-64k bounded
                cold-herd-h2 cold-herd-h1 idle-memory cancel new-client
+               cache-hit cache-hit-disk cache-hit-disk-1m cache-miss
   --threads    numbers of threads (for cancel: of calls in flight); get-1g and new-client
                always use one
   --clients    abide abide+feedback abide+background ureq reqwest isahc curl raw-tcp raw-hyper raw-park
+               and for the cache: abide+url abide+uncached read-file
   --json       writes every figure of every round to this file
 ";
 

@@ -23,6 +23,12 @@ pub(crate) fn medium() -> &'static [u8] {
     &MEDIUM
 }
 
+pub(crate) fn mebibyte() -> &'static [u8] {
+    static MEBIBYTE: LazyLock<Vec<u8>> =
+        LazyLock::new(|| BLOCK.iter().copied().cycle().take(1 << 20).collect());
+    &MEBIBYTE
+}
+
 /// A run of the long body's bytes from this offset on, at most so many.
 pub(crate) fn piece_at(offset: u64, length_max: usize) -> &'static [u8] {
     static BLOCKS: LazyLock<Vec<u8>> = LazyLock::new(|| BLOCK.repeat(BLOCKS_COUNT));

@@ -65,10 +65,18 @@ pub(crate) enum Scenario {
     IdleMemory,
     Cancel,
     NewClient,
+    /// What is stored in memory, 1 KiB.
+    CacheHit,
+    /// What is stored on disk, 1 KiB.
+    CacheHitDisk,
+    /// What is stored on disk, 1 MiB.
+    CacheHitDisk1m,
+    /// What is stored each time and never used, 64 KiB.
+    CacheMiss,
 }
 
 impl Scenario {
-    pub(crate) const ALL: [(&str, Self); 13] = [
+    pub(crate) const ALL: [(&str, Self); 17] = [
         ("get-small", Self::GetSmall),
         ("get-64k", Self::Get64k),
         ("get-1g", Self::Get1g),
@@ -82,6 +90,10 @@ impl Scenario {
         ("idle-memory", Self::IdleMemory),
         ("cancel", Self::Cancel),
         ("new-client", Self::NewClient),
+        ("cache-hit", Self::CacheHit),
+        ("cache-hit-disk", Self::CacheHitDisk),
+        ("cache-hit-disk-1m", Self::CacheHitDisk1m),
+        ("cache-miss", Self::CacheMiss),
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -101,7 +113,21 @@ impl Scenario {
             Self::ColdHerdH2 | Self::ColdHerdH1 => &[100],
             Self::IdleMemory => &[1000],
             Self::Cancel => &[1, 64, 256],
-            Self::Get1g | Self::NewClient => &[1],
+            Self::CacheHit => &[1, 64],
+            Self::Get1g
+            | Self::NewClient
+            | Self::CacheHitDisk
+            | Self::CacheHitDisk1m
+            | Self::CacheMiss => &[1],
+        }
+    }
+
+    /// Whether the scenario is about a cache, and about one on disk.
+    pub(crate) fn cache(self) -> Option<CacheKind> {
+        match self {
+            Self::CacheHit | Self::CacheMiss => Some(CacheKind::Memory),
+            Self::CacheHitDisk | Self::CacheHitDisk1m => Some(CacheKind::Disk),
+            _ => None,
         }
     }
 
@@ -109,6 +135,12 @@ impl Scenario {
     pub(crate) fn is_for_one_thread(self) -> bool {
         matches!(self, Self::Get1g | Self::NewClient)
     }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CacheKind {
+    Memory,
+    Disk,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,10 +155,16 @@ pub(crate) enum ClientKind {
     RawTcp,
     RawHyper,
     RawPark,
+    /// With a URL that was parsed beforehand.
+    AbideUrl,
+    /// Without the cache that the scenario is about.
+    AbideUncached,
+    /// What a cache on disk cannot be quicker than.
+    ReadFile,
 }
 
 impl ClientKind {
-    pub(crate) const ALL: [(&str, Self); 10] = [
+    pub(crate) const ALL: [(&str, Self); 13] = [
         ("abide", Self::Abide),
         ("abide+feedback", Self::AbideFeedback),
         ("abide+background", Self::AbideBackground),
@@ -137,6 +175,9 @@ impl ClientKind {
         ("raw-tcp", Self::RawTcp),
         ("raw-hyper", Self::RawHyper),
         ("raw-park", Self::RawPark),
+        ("abide+url", Self::AbideUrl),
+        ("abide+uncached", Self::AbideUncached),
+        ("read-file", Self::ReadFile),
     ];
 
     pub(crate) fn name(self) -> &'static str {

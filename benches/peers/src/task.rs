@@ -42,6 +42,15 @@ impl Task {
                 let path = format!("{}{}", control::GATHER, spec.threads);
                 Self::new("http", spec.ports.plain, &path, Kind::Get(payload::SMALL))
             }
+            Scenario::CacheHit | Scenario::CacheHitDisk => {
+                Self::new("http", spec.ports.plain, "/fresh-1k", Kind::Get(payload::posted()))
+            }
+            Scenario::CacheHitDisk1m => {
+                Self::new("http", spec.ports.plain, "/fresh-1m", Kind::Get(payload::mebibyte()))
+            }
+            Scenario::CacheMiss => {
+                Self::new("http", spec.ports.plain, "/stale-64k", Kind::Get(payload::medium()))
+            }
             Scenario::Cancel => {
                 Self::new("http", spec.ports.plain, "/silent", Kind::Get(payload::SMALL))
             }

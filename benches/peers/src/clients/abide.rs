@@ -2,17 +2,19 @@
 //! with a background thread that moves all bytes.
 
 use std::mem;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use abide::{
-    Certificate, Client as Connections, Driving, Feedback, Limits, RequestBuilder, header,
+    Cache, Certificate, Client as Connections, Driving, Feedback, Limits, RequestBuilder, Url,
+    header,
 };
 
 use super::{Caller, Client, Setup, drain};
 use crate::outcome::{Failure, Outcome};
 use crate::payload;
 use crate::scenarios::cancel::{Armed, Armory, InFlight};
-use crate::spec::Spec;
+use crate::spec::{CacheKind, Spec};
 use crate::task::{ACCEPT, Kind, PIECE_LENGTH, POSTED_TYPE, Task, USER_AGENT};
 
 /// What differs from the defaults.
@@ -21,6 +23,8 @@ pub(super) enum Variant {
     Plain,
     Feedback,
     Background,
+    ParsedUrl,
+    Uncached,
 }
 
 pub(super) fn plain(setup: &Setup) -> Outcome<Abide> {
@@ -35,9 +39,26 @@ pub(super) fn in_background(setup: &Setup) -> Outcome<Abide> {
     Abide::new(setup, Variant::Background)
 }
 
+/// With the URL parsed beforehand.
+pub(super) fn with_parsed_url(setup: &Setup) -> Outcome<Abide> {
+    Abide::new(setup, Variant::ParsedUrl)
+}
+
+/// Without a cache, whatever the scenario is about.
+pub(super) fn without_cache(setup: &Setup) -> Outcome<Abide> {
+    Abide::new(&Setup { cache: None, ..setup.clone() }, Variant::Uncached)
+}
+
 pub(super) struct Abide {
     client: Connections,
-    feedback: bool,
+    variant: Variant,
+}
+
+impl Drop for Abide {
+    fn drop(&mut self) {
+        // What is left in a folder of the system's goes with the system else.
+        drop(std::fs::remove_dir_all(folder()));
+    }
 }
 
 impl Abide {
@@ -49,33 +70,39 @@ impl Abide {
             None => Limits::default(),
         };
         let client = connections(setup, limits, variant)?;
-        Ok(Self { client, feedback: variant == Variant::Feedback })
+        Ok(Self { client, variant })
     }
 }
 
 impl Client for Abide {
     fn caller<'a>(&'a self, task: &'a Task) -> Outcome<Box<dyn Caller + 'a>> {
         let length = if task.kind == Kind::Stream { PIECE_LENGTH } else { 0 };
-        Ok(Box::new(OnThread { abide: self, task, buffer: vec![0; length] }))
+        let is_parsed = self.variant == Variant::ParsedUrl;
+        let url = is_parsed.then(|| Url::parse(&task.url)).transpose()?;
+        Ok(Box::new(OnThread { abide: self, task, url, buffer: vec![0; length] }))
     }
 }
 
 struct OnThread<'a> {
     abide: &'a Abide,
     task: &'a Task,
+    url: Option<Url>,
     buffer: Vec<u8>,
 }
 
 impl Caller for OnThread<'_> {
     fn call(&mut self) -> Outcome<()> {
         let (client, url) = (&self.abide.client, &self.task.url);
+        if let Some(url) = &self.url {
+            return self.answer(client.get(url));
+        }
         let mut request = match self.task.kind {
             Kind::Get(_) | Kind::Stream => client.get(url),
             Kind::Post => {
                 client.post(url).header(header::CONTENT_TYPE, POSTED_TYPE).body(payload::posted())
             }
         };
-        if self.abide.feedback {
+        if self.abide.variant == Variant::Feedback {
             request = request.feedback(Feedback::new()).timeout(DEADLINE);
         }
         self.answer(request)
@@ -98,7 +125,7 @@ impl OnThread<'_> {
 fn connections(setup: &Setup, limits: Limits, variant: Variant) -> Outcome<Connections> {
     let driving = match variant {
         Variant::Background => Driving::Background,
-        Variant::Plain | Variant::Feedback => Driving::default(),
+        _ => Driving::default(),
     };
     let mut builder = Connections::builder()
         .limits(limits)
@@ -108,7 +135,17 @@ fn connections(setup: &Setup, limits: Limits, variant: Variant) -> Outcome<Conne
     if let Some(pem) = &setup.ca_pem {
         builder = builder.only_root_certificates(Certificate::all_from_pem(pem)?);
     }
+    match setup.cache {
+        None => {}
+        Some(CacheKind::Memory) => builder = builder.cache(Cache::memory(CACHE_BYTES)),
+        Some(CacheKind::Disk) => builder = builder.cache(Cache::disk(folder(), CACHE_BYTES)),
+    }
     Ok(builder.build()?)
+}
+
+/// Of this process alone.
+fn folder() -> PathBuf {
+    std::env::temp_dir().join(format!("abide-bench-{}", std::process::id()))
 }
 
 /// Calls that hang, each with a feedback that is the child of one parent.
@@ -162,4 +199,5 @@ impl Armory for Silent {
     }
 }
 
+const CACHE_BYTES: u64 = 64 << 20;
 const DEADLINE: Duration = Duration::from_secs(60);

@@ -7,6 +7,7 @@ mod isahc;
 pub(crate) mod raw_hyper;
 mod raw_park;
 mod raw_tcp;
+mod read_file;
 mod reqwest;
 mod ureq;
 
@@ -16,7 +17,7 @@ use self::abide::Variant;
 use crate::outcome::Outcome;
 use crate::payload::{self, Checker};
 use crate::scenarios::cancel::Armory;
-use crate::spec::{ClientKind, Scenario, Spec};
+use crate::spec::{CacheKind, ClientKind, Scenario, Spec};
 use crate::task::Task;
 
 /// One client, shared by all threads of a round.
@@ -38,6 +39,8 @@ pub(crate) struct Setup {
     pub(crate) places: Option<usize>,
     /// The certificate to trust, where the task is over TLS.
     pub(crate) ca_pem: Option<Vec<u8>>,
+    /// The cache that the scenario is about.
+    pub(crate) cache: Option<CacheKind>,
 }
 
 impl Setup {
@@ -48,7 +51,7 @@ impl Setup {
             Scenario::IdleMemory => Some(spec.threads),
             _ => None,
         };
-        Self { threads: spec.threads, places, ca_pem }
+        Self { threads: spec.threads, places, ca_pem, cache: spec.scenario.cache() }
     }
 }
 
@@ -65,6 +68,9 @@ pub(crate) fn client(kind: ClientKind, setup: &Setup) -> Outcome<Box<dyn Client>
         ClientKind::RawTcp => Box::new(raw_tcp::RawTcp::new(setup)?),
         ClientKind::RawHyper => Box::new(raw_hyper::RawHyper::new(setup)?),
         ClientKind::RawPark => return Err("raw-park makes no requests".into()),
+        ClientKind::AbideUrl => Box::new(abide::with_parsed_url(setup)?),
+        ClientKind::AbideUncached => Box::new(abide::without_cache(setup)?),
+        ClientKind::ReadFile => Box::new(read_file::ReadFile::default()),
     })
 }
 
@@ -134,7 +140,15 @@ pub(crate) fn note(kind: ClientKind, scenario: Scenario) -> Option<&'static str>
 
 /// Whether the client has a row in the scenario at all.
 pub(crate) fn takes_part(kind: ClientKind, scenario: Scenario) -> bool {
-    kind != ClientKind::RawPark || scenario == Scenario::Cancel
+    match (kind, scenario.cache()) {
+        (ClientKind::RawPark, _) => scenario == Scenario::Cancel,
+        (ClientKind::AbideUrl, _) => scenario == Scenario::CacheHit,
+        (ClientKind::AbideUncached, _) => scenario == Scenario::CacheMiss,
+        (ClientKind::ReadFile, cache) => cache == Some(CacheKind::Disk),
+        (ClientKind::Abide, _) | (_, None) => true,
+        // None of the others has a cache.
+        (_, Some(_)) => false,
+    }
 }
 
 /// Reads a long body to its end through the buffer and checks every byte.

@@ -71,7 +71,7 @@ pub(super) struct Silent {
 impl Silent {
     pub(super) fn new(spec: &Spec) -> Outcome<Self> {
         let task = Task::of(spec);
-        let setup = Setup { threads: 1, places: None, ca_pem: None };
+        let setup = Setup { threads: 1, places: None, ca_pem: None, cache: None };
         Ok(Self { task, setup, in_flight: InFlight::at_server(spec)? })
     }
 }

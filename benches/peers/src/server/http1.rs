@@ -55,6 +55,8 @@ enum Request {
     Small,
     Medium,
     Large,
+    Fresh { large: bool },
+    Stale,
     Posted { right: bool },
     Silent,
     Arrived(u64),
@@ -99,6 +101,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let is_so = match request {
             Request::Small | Request::Posted { right: true } => true,
             Request::Medium => return self.stream.write_all(&answers.medium).await,
+            Request::Fresh { large: false } => {
+                return self.stream.write_all(&answers.fresh_small).await;
+            }
+            Request::Fresh { large: true } => {
+                return self.stream.write_all(&answers.fresh_large).await;
+            }
+            Request::Stale => return self.stream.write_all(&answers.stale).await,
             Request::Large => return self.write_large(&answers.large_head).await,
             Request::Silent => return self.stay_silent(shared).await,
             Request::Posted { right: false } | Request::Unknown => false,
@@ -155,6 +164,9 @@ fn parse(head: &[u8], body: &[u8]) -> Request {
         "/small" => Request::Small,
         "/64k" => Request::Medium,
         "/1g" => Request::Large,
+        "/fresh-1k" => Request::Fresh { large: false },
+        "/fresh-1m" => Request::Fresh { large: true },
+        "/stale-64k" => Request::Stale,
         "/post" => Request::Posted { right: body == payload::posted() },
         "/silent" => Request::Silent,
         control::FORGET => Request::Forget,
