@@ -40,6 +40,7 @@ mod http2_faults;
 mod http2_floods;
 #[cfg(all(feature = "tls", feature = "http2"))]
 mod http2_hops;
+mod injection;
 mod interceptors;
 #[cfg(feature = "json")]
 mod json;
