@@ -24,6 +24,7 @@ use crate::{
     observer::{Happening, Observer},
     phase::{Budget, Phase},
     priority::Priority,
+    trail::Trail,
     watch::Watch,
 };
 
@@ -35,8 +36,7 @@ pub(crate) struct CallContext {
     pub(crate) timeouts: Timeouts,
     pub(crate) priority: Priority,
     pub(crate) watch: Arc<Watch>,
-    /// Entered while the call is polled.
-    pub(crate) span: Span,
+    pub(crate) trail: Trail,
     /// `None` if the client has no observer.
     observed: Option<Box<Observed>>,
     /// How many exchanges were begun while somebody wanted to know.
@@ -62,7 +62,7 @@ impl CallContext {
             timeouts,
             priority: Priority::default(),
             watch: Arc::new(Watch::new(feedback, started)),
-            span: Span::none(),
+            trail: Trail::new(Span::none()),
             observed: None,
             exchanges: AtomicU32::new(0),
             process,
@@ -269,7 +269,7 @@ impl CallContext {
     pub(crate) async fn along<F: Future>(&self, nested: &Self, future: F) -> F::Output {
         let mut future = pin!(future);
         poll_fn(|task| {
-            let output = future.as_mut().poll(task);
+            let output = nested.trail.around(|| future.as_mut().poll(task));
             self.wake_at.store(nested.wake_at().nanos(), Ordering::Relaxed);
             output
         })

@@ -134,7 +134,8 @@
 //! `url.full`, `server.address`, `server.port`, `http.response.status_code`, `error.type` (a status,
 //! or the [`ErrorKind`] as in `timed_out`), and of an exchange also `http.request.resend_count`,
 //! `network.protocol.version`, `network.peer.address` and `network.peer.port`. Events tell of
-//! decisions such as connecting, answering, trying again. URLs are shown without user information
+//! decisions such as connecting, answering, trying again. A subscriber that does not want `call` is
+//! told of no other span. URLs are shown without user information
 //! and query, headers only if [`ClientBuilder::log_headers`] names them, secrets and bodies never.
 //! Without a subscriber it costs nothing. [`ClientBuilder::trace_context`] has requests say of which
 //! trace they are a part (W3C Trace Context).
@@ -209,6 +210,7 @@ mod tls_options;
 mod tls_version;
 mod trace_context;
 mod traffic;
+mod trail;
 mod used_connection;
 mod view;
 mod watch;

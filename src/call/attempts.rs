@@ -10,7 +10,6 @@ use std::{
 };
 
 use http::{HeaderMap, header};
-use tracing::Instrument as _;
 
 use super::{
     Means, OpenBody, cookies, events,
@@ -53,8 +52,8 @@ pub(super) async fn run(
     loop {
         let head = plan.head(hop, &prepared, &mut asker);
         let job = Job { hop, route: &prepared.route, head, plan };
-        let span = spans::attempt(plan.attempt);
-        let ended = match attempt(cx, means, job, content).instrument(span.clone()).await {
+        let span = cx.trail.begin(|| spans::attempt(plan.attempt));
+        let ended = match attempt(cx, means, job, content).await {
             Ok(Ok(answer)) => {
                 if prepared.is_challenged(&mut asker, &answer, content) {
                     cx.note(|| Happening::Challenged { status: answer.status });
@@ -70,6 +69,7 @@ pub(super) async fn run(
         if let Err(failure) = &ended {
             spans::failed(&span, &failure.error);
         }
+        drop(span);
         if let (Some(jar), Ok(reply)) = (&hop.jar, &ended) {
             cookies::keep(jar, &hop.url, &reply.head.headers);
         }
@@ -194,8 +194,8 @@ async fn attempt(
     let (upload, mut pump) = upload::begin(content)?;
     let has_listeners = cx.feedback().is_some_and(|feedback| feedback.has_listeners());
     let is_streamed = matches!(plan.want, Want::Stream { .. });
-    let span = spans::exchange(cx, hop);
-    if let Some(context) = span.in_scope(|| traced::context(cx, means, hop, plan.attempt))? {
+    let span = cx.trail.begin(|| spans::exchange(cx, hop));
+    if let Some(context) = traced::context(cx, means, hop, plan.attempt)? {
         traced::add(&mut head.headers, context);
     }
     spans::sent(&span, means.config(), &head.headers);
@@ -238,7 +238,7 @@ async fn attempt(
         })
         .await
     };
-    let ended = cx.within(exchange).instrument(span.clone()).await.and_then(|ended| ended);
+    let ended = cx.within(exchange).await.and_then(|ended| ended);
     spans::exchanged(&span, means.config(), &ended);
     events::attempt_ended(cx, &ended);
     ended.map_err(|error| error.in_queue_for(&hop.url))

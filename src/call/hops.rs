@@ -1,9 +1,6 @@
 //! The loop of hops: each is a request of its own, until one is answered for good.
 
-use std::pin::pin;
-
 use http::{StatusCode, Version, header};
-use tracing::Instrument as _;
 
 use super::{
     Means, OpenBody, ReplyBody, cached, cookies, credentials::CallCredentials, events, hop::Hop,
@@ -88,7 +85,7 @@ impl<'c, 'b> Hops<'c, 'b> {
     /// Gets ready for the first.
     ///
     /// A call is some kilobytes of state: it stays where this is put, and the futures begin with a
-    /// reference to it and are pinned before they are wrapped, so that little is moved.
+    /// reference to it, so that little is moved.
     pub(super) fn of(cx: &'c CallContext, means: &'c Means, request: Request<'b>) -> Self {
         let config = means.config();
         let Request { method, url, mut headers, content, redirects, interceptors, .. } = request;
@@ -165,15 +162,7 @@ impl<'c, 'b> Hops<'c, 'b> {
     async fn exchange(&mut self, form: Form) -> Result<HopReply> {
         self.check_scheme()?;
         loop {
-            let span = spans::hop(self.history.len(), &self.hop);
-            events::hop_began(self.cx, self.history.len(), &self.hop.method, &self.hop.url);
-            let asked = {
-                let asked = pin!(self.ask(form));
-                asked.instrument(span.clone()).await
-            };
-            events::hop_ended(self.cx, &asked);
-            let reply = asked.inspect_err(|error| spans::failed(&span, error))?;
-            spans::answered(&span, reply.head.status);
+            let reply = self.ask(form).await?;
             if !self.is_asked_again(&reply.head)? {
                 return Ok(reply);
             }
@@ -184,12 +173,25 @@ impl<'c, 'b> Hops<'c, 'b> {
         }
     }
 
+    /// Has the hop answered once, and tells of that.
     async fn ask(&mut self, form: Form) -> Result<HopReply> {
+        let span = self.cx.trail.begin(|| spans::hop(self.history.len(), &self.hop));
+        events::hop_began(self.cx, self.history.len(), &self.hop.method, &self.hop.url);
         self.apply_cookies();
-        self.apply_credentials().await?;
-        let want = self.want(form);
-        let asked = (&self.hop, &mut self.content);
-        cached::run(self.cx, self.means, self.cache_mode, asked, want).await
+        let answered = match self.apply_credentials().await {
+            Ok(()) => {
+                let want = self.want(form);
+                let asked = (&self.hop, &mut self.content);
+                cached::run(self.cx, self.means, self.cache_mode, asked, want).await
+            }
+            Err(error) => Err(error),
+        };
+        events::hop_ended(self.cx, &answered);
+        match &answered {
+            Ok(reply) => spans::answered(&span, reply.head.status),
+            Err(error) => spans::failed(&span, error),
+        }
+        answered
     }
 
     fn apply_cookies(&mut self) {

@@ -32,11 +32,8 @@ mod traced;
 mod upload;
 mod warm_up;
 
-use std::pin::pin;
-
 use bytes::Bytes;
 use http::StatusCode;
-use tracing::Instrument as _;
 
 pub(crate) use self::{
     cached::Caching, means::Means, reply_body::ReplyBody, warm_up::run as warm_up,
@@ -52,12 +49,13 @@ use crate::{
     observer::Happening,
     reply::{Reply, ReplyHead},
     request::Request,
+    trail::Trail,
 };
 
 /// Gets ready to make a call: from here on it counts, and is seen.
 pub(crate) fn begin(cx: &mut CallContext, means: &Means, request: &Request<'_>) {
     means.count_call();
-    cx.span = spans::call(cx.id, &request.method, &request.url);
+    cx.trail = Trail::new(spans::call(cx.id, &request.method, &request.url));
     if let Some(observer) = &means.config().view.observer {
         cx.observe(observer);
         events::call_began(cx, &request.method, &request.url);
@@ -68,26 +66,10 @@ pub(crate) fn begin(cx: &mut CallContext, means: &Means, request: &Request<'_>) 
 pub(crate) async fn send(cx: &CallContext, means: &Means, request: Request<'_>) -> Result<Reply> {
     let bytes_max = means.config().limits.body_bytes;
     let mut hops = Hops::of(cx, means, request);
-    let form = Form::Whole { bytes_max };
-    let answer = {
-        let answer = pin!(hops.until_the_last(form));
-        answer.instrument(cx.span.clone()).await
-    };
-    let sent = match cx.span.in_scope(|| hops.ended(answer)) {
-        Ok((head, mut body)) => {
-            let rest = body.rest(cx, Bytes::new(), bytes_max).instrument(cx.span.clone()).await;
-            body.into_reply(cx, head, rest)
-        }
-        Err(error) => Err(error),
-    };
-    match &sent {
-        Ok(reply) => {
-            spans::answered(&cx.span, reply.status());
-            ended(cx, Ok(reply.status()));
-        }
-        Err(error) => failed(cx, error),
-    }
-    sent
+    let answer = hops.until_the_last(Form::Whole { bytes_max }).await;
+    let (head, mut body) = hops.ended(answer)?;
+    let rest = body.rest(cx, Bytes::new(), bytes_max).await;
+    body.into_reply(cx, head, rest)
 }
 
 /// Makes a call and receives the head of the reply.
@@ -97,31 +79,8 @@ pub(crate) async fn open(
     request: Request<'_>,
 ) -> Result<(ReplyHead, ReplyBody)> {
     let mut hops = Hops::of(cx, means, request);
-    let answer = {
-        let answer = pin!(hops.until_the_last(Form::Stream));
-        answer.instrument(cx.span.clone()).await
-    };
-    let opened = cx.span.in_scope(|| hops.ended(answer));
-    match &opened {
-        Ok((head, _)) => spans::answered(&cx.span, head.status),
-        Err(error) => failed(cx, error),
-    }
-    opened
-}
-
-/// Receives the next piece of the body of a reply with this status; `None` at the end.
-pub(crate) async fn read(
-    cx: &CallContext,
-    body: &mut ReplyBody,
-    status: StatusCode,
-) -> Result<Option<Bytes>> {
-    let piece = body.next(cx).instrument(cx.span.clone()).await;
-    match &piece {
-        Ok(Some(_)) => {}
-        Ok(None) => ended(cx, Ok(status)),
-        Err(error) => failed(cx, error),
-    }
-    piece
+    let answer = hops.until_the_last(Form::Stream).await;
+    hops.ended(answer)
 }
 
 /// Receives the rest of a body, behind what was taken and not read.
@@ -131,22 +90,20 @@ pub(crate) async fn receive(
     (head, mut body): (ReplyHead, ReplyBody),
     begun: Bytes,
 ) -> Result<Reply> {
-    let bytes_max = means.config().limits.body_bytes;
-    let rest = body.rest(cx, begun, bytes_max).instrument(cx.span.clone()).await;
-    let reply = body.into_reply(cx, head, rest);
-    match &reply {
-        Ok(reply) => ended(cx, Ok(reply.status())),
-        Err(error) => failed(cx, error),
+    let rest = body.rest(cx, begun, means.config().limits.body_bytes).await;
+    body.into_reply(cx, head, rest)
+}
+
+/// Tells that a call has a reply whose body is still to be read.
+pub(crate) fn opened(cx: &CallContext, status: StatusCode) {
+    spans::answered(cx.trail.root(), status);
+}
+
+/// Tells how a call has ended, its body included.
+pub(crate) fn ended(cx: &CallContext, outcome: Result<StatusCode, &Error>) {
+    match outcome {
+        Ok(status) => spans::answered(cx.trail.root(), status),
+        Err(error) => spans::failed(cx.trail.root(), error),
     }
-    reply
-}
-
-fn failed(cx: &CallContext, error: &Error) {
-    spans::failed(&cx.span, error);
-    ended(cx, Err(error));
-}
-
-/// Notes that the call has ended, its body included.
-fn ended(cx: &CallContext, outcome: Result<StatusCode, &Error>) {
     cx.note_end(|| Happening::CallEnded { outcome: outcome.map_err(Error::kind) });
 }

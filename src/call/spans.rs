@@ -1,8 +1,8 @@
 //! The spans of `tracing`: `call`, in it `hop`, in it `attempt`, in it `exchange`.
 //!
 //! Names of fields are those of OpenTelemetry's conventions for HTTP clients. A span is entered on
-//! the thread of the caller, while it polls the call, and so never where a lane is driven or a lock
-//! is held. Without a subscriber each is a look at a static: nothing is made, written or counted.
+//! the thread of the caller, while it polls the call (`trail.rs`), and so never where a lane is driven
+//! or a lock is held. Without a subscriber each is a look at a static: nothing is made, written or counted.
 
 use std::{fmt, net::SocketAddr};
 

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
-use tracing::Instrument as _;
 
-use super::{Form, Hops, Means, ended, events, failed, spans};
+use super::{Form, Hops, Means, ended, events, spans};
 use crate::{
     auth_id::AuthChoice,
     body::Content,
@@ -19,6 +18,7 @@ use crate::{
     redirects::RedirectPolicy,
     reply::Reply,
     request::Request,
+    trail::Trail,
 };
 
 /// A token that is good now, and its number; `refused` is the number of one that a server refused.
@@ -55,16 +55,13 @@ async fn fetch(
 ) -> Result<crate::policy::auth::Token> {
     let mut nested = cx.nested(|timeouts| timeouts);
     let request = request(lead.request()?, &nested);
-    nested.span = spans::call(nested.id, &request.method, &request.url);
+    nested.trail = Trail::new(spans::call(nested.id, &request.method, &request.url));
     tracing::debug!(call = cx.id, url = %tokens.shown(), "fetching a token");
     events::call_began(&nested, &request.method, &request.url);
     // The loop of hops is inside itself here.
-    let reply = Box::pin(received(&nested, means, request).instrument(nested.span.clone()));
+    let reply = Box::pin(received(&nested, means, request));
     let reply = cx.along(&nested, reply).await;
-    match &reply {
-        Ok(reply) => ended(&nested, Ok(reply.status())),
-        Err(error) => failed(&nested, error),
-    }
+    ended(&nested, reply.as_ref().map(Reply::status));
     match reply {
         Ok(reply) => {
             let answered = lead.answered(reply.status(), reply.bytes(), Moment::now());

@@ -224,6 +224,7 @@ impl Client {
             let call = pin!(call::send(&cx, &self.shared.means, request));
             wait(&cx, &mut reporter, call)
         };
+        call::ended(&cx, reply.as_ref().map(Reply::status));
         reporter.tell_the_end(&cx);
         reply.inspect_err(|error| self.shared.means.count_failure(error))
     }
@@ -238,10 +239,12 @@ impl Client {
         };
         match opened {
             Ok((head, body)) => {
+                call::opened(&cx, head.status);
                 reporter.tell_observer(&cx);
                 Ok(OpenReply::new(self.clone(), cx, reporter, head, body))
             }
             Err(error) => {
+                call::ended(&cx, Err(&error));
                 reporter.tell_the_end(&cx);
                 self.shared.means.count_failure(&error);
                 Err(error)

@@ -194,6 +194,7 @@ impl OpenReply {
         let rest = call::receive(&cx, &client.shared.means, (head, body), piece);
         let reply = wait(&cx, &mut reporter, pin!(rest));
         if !ended {
+            call::ended(&cx, reply.as_ref().map(Reply::status));
             reporter.tell_the_end(&cx);
             if let Err(error) = &reply {
                 client.shared.means.count_failure(error);
@@ -211,10 +212,11 @@ impl OpenReply {
         let Some(parts) = &mut self.parts else { return Ok(()) };
         let Parts { client, cx, reporter, body, head, ended, held } = parts;
         cx.same_process()?;
-        let piece = wait(cx, reporter, pin!(call::read(cx, body, head.status)));
+        let piece = wait(cx, reporter, pin!(body.next(cx)));
         if !matches!(piece, Ok(Some(_))) && !std::mem::replace(ended, true) {
             *held = None;
             cx.call_ended();
+            call::ended(cx, piece.as_ref().map(|_| head.status));
             reporter.tell_the_end(cx);
             if let Err(error) = &piece {
                 client.shared.means.count_failure(error);

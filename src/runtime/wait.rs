@@ -40,7 +40,7 @@ pub(crate) fn wait<T>(
     loop {
         // Whatever it was about, the call is going to see it.
         parker.take_notification();
-        let polled = call.as_mut().poll(&mut task);
+        let polled = cx.trail.around(|| call.as_mut().poll(&mut task));
         // Taken on every way out: what is planned and not done goes its way when it is dropped.
         let plan = lend::take_plan();
         if let Poll::Ready(output) = polled {
