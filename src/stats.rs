@@ -22,7 +22,7 @@ use crate::{error::ErrorKind, origin::Route};
 ///     println!("{count} calls failed: {kind:?}");
 /// }
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Stats {
     pub(crate) connections: Connections,
     pub(crate) routes: Vec<RouteStats>,
@@ -175,6 +175,23 @@ impl Stats {
     pub fn failures_by_kind(&self) -> impl Iterator<Item = (ErrorKind, u64)> + '_ {
         let counts = ErrorKind::ALL.into_iter().zip(self.failures);
         counts.filter(|(_, count)| *count > 0)
+    }
+}
+
+impl fmt::Debug for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { connections, routes, connections_opened, retries, carried, calls, failures: _ } =
+            self;
+        let failures: Vec<_> = self.failures_by_kind().collect();
+        f.debug_struct("Stats")
+            .field("connections", connections)
+            .field("routes", routes)
+            .field("connections_opened", connections_opened)
+            .field("calls", calls)
+            .field("carried", carried)
+            .field("retries", retries)
+            .field("failures", &failures)
+            .finish()
     }
 }
 
