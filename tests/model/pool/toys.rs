@@ -20,7 +20,7 @@ pub(crate) mod error {
     #[derive(Debug)]
     pub(crate) struct Error;
 
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Debug)]
     pub(crate) enum ErrorKind {
         Internal,
     }
@@ -168,11 +168,13 @@ pub(crate) mod traffic {
 }
 
 pub(crate) mod watch {
+    use super::moment::Moment;
+
     #[derive(Debug)]
     pub(crate) struct Watch;
 
     impl Watch {
-        pub(crate) fn new(_: Option<()>) -> Self {
+        pub(crate) fn new(_: Option<()>, _: Moment) -> Self {
             Self
         }
 
