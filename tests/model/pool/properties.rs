@@ -22,6 +22,7 @@ use crate::{
     error::{Error, ErrorKind},
     host_options::ConnectionOptions,
     limits::{Limits, Timeouts},
+    moment::Moment,
     origin::{Origin, Route, Way},
     priority::Priority,
     traffic::Traffic,
@@ -126,10 +127,11 @@ fn call(pool: &Arc<Pool>, route: &Route) {
         true => Priority::Background,
         false => Priority::Interactive,
     };
+    let watch = Arc::new(Watch::new(None, Moment::now()));
     for attempt in 1..=ATTEMPTS {
         let order = Order {
             route: Arc::clone(route),
-            watch: Arc::new(Watch),
+            watch: Arc::clone(&watch),
             timeouts: Timeouts,
             priority,
             attempt,

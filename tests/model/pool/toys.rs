@@ -168,24 +168,30 @@ pub(crate) mod traffic {
 }
 
 pub(crate) mod watch {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::moment::Moment;
 
+    /// What it holds is no subject of the model.
     #[derive(Debug)]
-    pub(crate) struct Watch;
+    pub(crate) struct Watch {
+        turn: AtomicU64,
+    }
 
     impl Watch {
         pub(crate) fn new(_: Option<()>, _: Moment) -> Self {
-            Self
+            Self { turn: AtomicU64::new(0) }
         }
 
         pub(crate) fn wait_on(&self) {}
 
-        /// Every job here is the first attempt of its call.
         pub(crate) fn turn(&self) -> u64 {
-            0
+            self.turn.load(Ordering::SeqCst)
         }
 
-        pub(crate) fn set_turn(&self, _: u64) {}
+        pub(crate) fn set_turn(&self, turn: u64) {
+            self.turn.store(turn, Ordering::SeqCst);
+        }
     }
 }
 
