@@ -87,6 +87,36 @@ fn options_that_a_call_does_not_use_cost_it_nothing() {
     check("another name", builder().resolve_to("other.test", [([127, 0, 0, 1], 1).into()]));
 }
 
+/// Nobody is asked, so that the server may answer once only.
+#[cfg(feature = "cache")]
+#[test]
+fn a_hit_in_memory_allocates_nearly_nothing_and_copies_no_body() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        assert!(stream.read(&mut [0; 1024]).unwrap() > 0);
+        let head =
+            "HTTP/1.1 200 OK\r\ncache-control: max-age=3600\r\ncontent-length: 65536\r\n\r\n";
+        stream.write_all(&[head.as_bytes(), &[7; 65536]].concat()).unwrap();
+        stream
+    });
+    let client = builder().cache(abide::Cache::memory(1 << 20)).build().unwrap();
+    client.get(&url).send().unwrap();
+    let _stream = server.join().unwrap();
+    let first = client.get(&url).send().unwrap();
+    let hit = || {
+        let reply = client.get(&url).send().unwrap();
+        assert_eq!(reply.bytes().as_ptr(), first.bytes().as_ptr());
+    };
+    let round = || {
+        let counted = allocation_counter::measure(|| (0..CALLS).for_each(|_| hit()));
+        (counted.count_total / CALLS, counted.bytes_total / CALLS)
+    };
+    let (count, bytes) = (0..ROUNDS).map(|_| round()).min().unwrap();
+    assert!(count <= 3 && bytes <= 2 << 10, "a hit makes {count} allocations of {bytes} bytes");
+}
+
 #[cfg(feature = "cookies")]
 #[test]
 fn a_jar_without_a_cookie_for_the_server_costs_nothing() {

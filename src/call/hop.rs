@@ -123,6 +123,8 @@ impl<'m> Hop<'m> {
     pub(super) fn headers_mut(&mut self) -> &mut HeaderMap {
         if self.own_headers.is_none() {
             let mut own = self.headers.clone();
+            // Not step by step, and with room for what is changed.
+            own.reserve(self.defaults.len() + 3);
             own.extend(self.added().map(|(name, value)| (name.clone(), value.clone())));
             self.own_headers = Some(own);
         }

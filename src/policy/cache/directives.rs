@@ -1,5 +1,7 @@
 //! `Cache-Control`, of requests and of replies (RFC 9111 §5.2).
 
+use std::borrow::Cow;
+
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{CACHE_CONTROL, PRAGMA},
@@ -103,11 +105,11 @@ fn for_each<'v>(
         for directive in split_unquoted(value.as_bytes()) {
             let directive = String::from_utf8_lossy(directive.trim_ascii());
             match directive.split_once('=') {
-                None => each(&directive.to_ascii_lowercase(), None),
+                None => each(&in_lower_case(&directive), None),
                 // Space around the sign is not part of the grammar, and makes it another name or
                 // an argument that is no number.
                 Some((name, argument)) => {
-                    each(&name.to_ascii_lowercase(), Some(&unquoted(argument)));
+                    each(&in_lower_case(name), Some(&unquoted(argument)));
                 }
             }
         }
@@ -130,15 +132,22 @@ pub(super) fn split_unquoted(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-fn unquoted(argument: &str) -> String {
+fn in_lower_case(name: &str) -> Cow<'_, str> {
+    match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => name.to_ascii_lowercase().into(),
+        false => name.into(),
+    }
+}
+
+fn unquoted(argument: &str) -> Cow<'_, str> {
     let inside = argument.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    let Some(inside) = inside else { return argument.to_owned() };
+    let Some(inside) = inside else { return argument.into() };
     let mut plain = String::with_capacity(inside.len());
     let mut chars = inside.chars();
     while let Some(char) = chars.next() {
         plain.extend(if char == '\\' { chars.next() } else { Some(char) });
     }
-    plain
+    plain.into()
 }
 
 fn field_names(list: &str) -> impl Iterator<Item = HeaderName> {

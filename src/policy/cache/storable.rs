@@ -92,7 +92,7 @@ pub(super) fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = He
     names.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
 }
 
-pub(super) const OF_THE_CONNECTION: [HeaderName; 10] = [
+pub(super) static OF_THE_CONNECTION: [HeaderName; 10] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
     PROXY_AUTHENTICATE,

@@ -68,7 +68,7 @@ pub(crate) fn merged(stored: &HeaderMap, news: &HeaderMap) -> HeaderMap {
 }
 
 /// What describes the bytes that are stored, and stays with them.
-const OF_THE_BODY: [HeaderName; 3] = [CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE];
+static OF_THE_BODY: [HeaderName; 3] = [CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE];
 
 /// The validators of a stored reply, as conditions of a request (RFC 9111 §4.3.1).
 pub(crate) fn validators(stored: &HeaderMap) -> (Option<&HeaderValue>, Option<&HeaderValue>) {
