@@ -150,8 +150,9 @@ where
     async fn exchange(&mut self, job: Job) -> Parting {
         let (order, answerer) = job.start();
         let traffic = Arc::clone(&self.setup.facts.traffic);
-        order.watch.enter(Phase::Send);
+        // Whoever sees the phase sees the connection too.
         order.watch.follow(&traffic, true);
+        order.watch.enter(Phase::Send);
         traffic.begin_exchange();
         let body = WireBody::new(order.upload, Arc::clone(&order.watch));
         let exchange = Exchange {

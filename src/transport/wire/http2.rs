@@ -207,11 +207,12 @@ impl Http2 {
         }
         self.watchword.exchanges.fetch_add(1, Ordering::Relaxed);
         let (order, answerer) = job.start();
-        order.watch.enter(Phase::Send);
-        let body = WireBody::new(order.upload, Arc::clone(&order.watch));
         let traffic = &self.setup.facts.traffic;
+        // Whoever sees the phase sees the connection too.
         order.watch.follow(traffic, false);
+        order.watch.enter(Phase::Send);
         traffic.begin_exchange();
+        let body = WireBody::new(order.upload, Arc::clone(&order.watch));
         let exchange = Exchange {
             answerer,
             watch: order.watch,
