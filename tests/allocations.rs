@@ -84,6 +84,8 @@ fn options_that_a_call_does_not_use_cost_it_nothing() {
     check("a deadline", builder().timeouts(Timeouts::default().total(Duration::from_secs(60))));
     check("no decoding", builder().decoding(false));
     check("another host", builder().host_options("other.test", HostOptions::default()));
+    check("headers for nobody's spans", builder().log_headers(["server", "user-agent"]));
+    check("a trace that is not told", builder().trace_context(|_| None));
     check("another name", builder().resolve_to("other.test", [([127, 0, 0, 1], 1).into()]));
 }
 
