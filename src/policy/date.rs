@@ -41,15 +41,19 @@ fn asctime(text: &str) -> Option<i64> {
 }
 
 fn words<const N: usize>(text: &str) -> Option<[&str; N]> {
-    let words: Vec<&str> = text.split(' ').collect();
-    words.try_into().ok()
+    parts(text, ' ')
+}
+
+/// Exactly so many parts.
+fn parts<const N: usize>(text: &str, separator: char) -> Option<[&str; N]> {
+    let mut parts = text.split(separator);
+    let found: [Option<&str>; N] = std::array::from_fn(|_| parts.next());
+    let are_all = parts.next().is_none() && !found.contains(&None);
+    are_all.then(|| found.map(Option::unwrap_or_default))
 }
 
 fn seconds((year, month, day): (i64, i64, i64), time: &str) -> Option<i64> {
-    let [hour, minute, second]: [&str; 3] = {
-        let parts: Vec<&str> = time.split(':').collect();
-        parts.try_into().ok()?
-    };
+    let [hour, minute, second] = parts(time, ':')?;
     let (hour, minute, second) = (number(hour, 2)?, number(minute, 2)?, number(second, 2)?);
     let is_real = (1..=days_of(year, month)).contains(&day)
         && hour < 24
