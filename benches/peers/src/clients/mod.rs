@@ -146,7 +146,8 @@ pub(crate) fn takes_part(kind: ClientKind, scenario: Scenario) -> bool {
         (ClientKind::AbideUncached, _) => scenario == Scenario::CacheMiss,
         (ClientKind::ReadFile, cache) => cache == Some(CacheKind::Disk),
         (ClientKind::Abide, _) | (_, None) => true,
-        // None of the others has a cache.
+        // None of the others has a cache for those who block; `http-cache` is a middleware of the
+        // async reqwest.
         (_, Some(_)) => false,
     }
 }
