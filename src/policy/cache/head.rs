@@ -58,7 +58,8 @@ impl Record {
         size_of::<Self>()
             + self.url().len()
             + match self {
-                Self::Reply(head) => fields(&head.headers) + fields(&head.trailers),
+                // Those of the last reply that was made of it, too.
+                Self::Reply(head) => fields(&head.headers) * 2 + fields(&head.trailers),
                 Self::Signpost(signpost) => signpost.fields.len() * 32,
             }
     }

@@ -49,6 +49,20 @@ fn rfc9111_4_3_3_a_304_confirms_and_makes_fresh_again() {
 }
 
 #[test]
+fn rfc9110_6_6_1_what_comes_without_a_date_is_of_the_day_of_its_coming() {
+    let lab = Lab::new();
+    let first = lab.date(0);
+    lab.will_answer(200, &[MINUTE, TAG], "one").get();
+    assert_eq!(lab.after(59).get().header("date"), Some(&*first));
+    // As old as when it was made, if the date of before stood for the confirmation.
+    lab.after(3600).will_answer(304, &[MINUTE, TAG], "").get();
+    let again = lab.after(30).get();
+    assert_hit(&again, "one");
+    assert_eq!(again.header("age"), Some("30"));
+    assert_eq!(again.header("date"), Some(&*lab.date(-30)));
+}
+
+#[test]
 fn rfc9111_3_2_a_304_updates_all_fields_but_those_of_the_body() {
     for (name, old, new) in [
         ("content-type", "text/plain", "text/plain;charset=utf-8"),
