@@ -4,6 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use http::StatusCode;
 
+use crate::error::ErrorKind;
+
 /// Which failures of a call are worth another attempt; none by default.
 ///
 /// (A kept connection that turns out to be dead is replaced in any case; see
@@ -38,6 +40,8 @@ pub struct RetryPolicy {
     pub(crate) attempts: u32,
     /// `None` for those of the documentation.
     pub(crate) statuses: Option<Arc<[StatusCode]>>,
+    /// `None` for those of the documentation.
+    pub(crate) errors: Option<Arc<[ErrorKind]>>,
     pub(crate) first_delay: Duration,
     pub(crate) longest_delay: Duration,
     pub(crate) retry_after_max: Duration,
@@ -51,6 +55,7 @@ impl RetryPolicy {
         Self {
             attempts,
             statuses: None,
+            errors: None,
             first_delay: Duration::from_millis(200),
             longest_delay: Duration::from_secs(10),
             retry_after_max: Duration::from_secs(60),
@@ -68,6 +73,19 @@ impl RetryPolicy {
     #[must_use]
     pub fn statuses(mut self, statuses: impl IntoIterator<Item = StatusCode>) -> Self {
         self.statuses = Some(statuses.into_iter().collect());
+        self
+    }
+
+    /// Sets which errors are tried again, in place of [`Resolve`](ErrorKind::Resolve),
+    /// [`Connect`](ErrorKind::Connect), [`Protocol`](ErrorKind::Protocol),
+    /// [`Body`](ErrorKind::Body) and [`TimedOut`](ErrorKind::TimedOut).
+    ///
+    /// They are those of an exchange: [`Proxy`](ErrorKind::Proxy) and [`Tls`](ErrorKind::Tls) can be
+    /// among them, whereas redirects, credentials and decoding fail for good. So do calls that are
+    /// cancelled, reach their deadline, or wait too long for a connection of this client.
+    #[must_use]
+    pub fn errors(mut self, kinds: impl IntoIterator<Item = ErrorKind>) -> Self {
+        self.errors = Some(kinds.into_iter().collect());
         self
     }
 

@@ -77,17 +77,34 @@ pub(crate) fn decide(
 
 fn is_worth_it(policy: &RetryPolicy, ended: Ended<'_>) -> bool {
     match ended {
-        Ended::Failed { kind: ErrorKind::TimedOut, budget, .. } => {
-            !matches!(budget, Some(Budget::Queue | Budget::Total) | None)
+        Ended::Failed { kind, budget, .. } => {
+            let is_wanted = match &policy.errors {
+                Some(kinds) => kinds.contains(&kind),
+                None => ERRORS.contains(&kind),
+            };
+            is_wanted && !is_final(kind, budget)
         }
-        Ended::Failed { kind, .. } => matches!(
-            kind,
-            ErrorKind::Resolve | ErrorKind::Connect | ErrorKind::Protocol | ErrorKind::Body
-        ),
         Ended::Answered { status, .. } => match &policy.statuses {
             Some(statuses) => statuses.contains(&status),
             None => matches!(status.as_u16(), 429 | 502 | 503 | 504),
         },
+    }
+}
+
+const ERRORS: [ErrorKind; 5] = [
+    ErrorKind::Resolve,
+    ErrorKind::Connect,
+    ErrorKind::Protocol,
+    ErrorKind::Body,
+    ErrorKind::TimedOut,
+];
+
+/// Whether it was the call that ended, and not its attempt.
+const fn is_final(kind: ErrorKind, budget: Option<Budget>) -> bool {
+    match kind {
+        ErrorKind::Cancelled => true,
+        ErrorKind::TimedOut => matches!(budget, Some(Budget::Queue | Budget::Total) | None),
+        _ => false,
     }
 }
 
@@ -213,6 +230,27 @@ mod tests {
         ] {
             assert_eq!(is_tried(&policy, timed_out(budget), GET), expected, "{budget}");
         }
+    }
+
+    #[test]
+    fn the_errors_are_the_policys() {
+        let policy = RetryPolicy::up_to(2).errors([
+            ErrorKind::Proxy,
+            ErrorKind::Connect,
+            ErrorKind::TimedOut,
+            ErrorKind::Cancelled,
+        ]);
+        for (kind, expected) in [
+            (ErrorKind::Proxy, true),
+            (ErrorKind::Connect, true),
+            (ErrorKind::Protocol, false),
+            (ErrorKind::Cancelled, false),
+        ] {
+            assert_eq!(is_tried(&policy, failed(kind), GET), expected, "{kind:?}");
+        }
+        assert!(is_tried(&policy, timed_out(Budget::FirstByte), GET));
+        assert!(!is_tried(&policy, timed_out(Budget::Total), GET));
+        assert!(!is_tried(&policy.errors([]), failed(ErrorKind::Connect), GET));
     }
 
     #[test]

@@ -62,6 +62,25 @@ fn interceptors_run_in_order_the_clients_before_the_calls_and_for_each_hop() {
 }
 
 #[test]
+fn interceptors_run_on_the_thread_that_calls() {
+    let server = Server::http(script);
+    let here = std::thread::current().id();
+    let seen = Log::default();
+    let (requests, replies) = (seen.clone(), seen.clone());
+    let client = builder().build().unwrap();
+    client.intercept_requests(move |_| {
+        requests.note(format!("{}", std::thread::current().id() == here));
+        Ok(())
+    });
+    client.intercept_replies(move |_| {
+        replies.note(format!("{}", std::thread::current().id() == here));
+        Ok(())
+    });
+    client.get(server.url("/from")).send().unwrap();
+    assert_eq!(seen.take(), ["true"; 4]);
+}
+
+#[test]
 fn a_change_holds_for_its_hop_and_the_next_begins_with_what_the_caller_gave() {
     let server = Server::http(script);
     let client = client();

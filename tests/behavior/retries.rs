@@ -109,6 +109,28 @@ fn a_broken_exchange_is_tried_again() {
 }
 
 #[test]
+fn the_errors_that_are_tried_again_are_the_policys() {
+    let server = failing(1, Exchange::close);
+    let only_names = quick(3).errors([ErrorKind::Resolve]);
+    let error = client().get(server.url("/")).retries(only_names).send().unwrap_err();
+    assert_eq!((error.kind(), server.requests()), (ErrorKind::Protocol, 1));
+    assert_eq!(client().get(server.url("/")).retries(quick(3)).send().unwrap().attempts(), 1);
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_tunnel_is_asked_for_again_if_the_policy_says_so() {
+    let server = failing(9, unavailable);
+    let proxy = abide::Proxy::new(server.url("")).unwrap();
+    for (policy, requests) in [(quick(3), 1), (quick(3).errors([ErrorKind::Proxy]), 4)] {
+        let call = client().get("https://a.test/").proxy(&proxy).retries(policy);
+        let error = call.send().unwrap_err();
+        assert_eq!(error.proxy_status(), Some(StatusCode::SERVICE_UNAVAILABLE), "{error:?}");
+        assert_eq!(server.requests(), requests);
+    }
+}
+
+#[test]
 fn a_run_out_budget_is_tried_again_and_the_deadline_is_not() {
     let server = failing(1, |exchange| exchange.await_client_gone());
     let timeouts = Timeouts::default().first_byte(Duration::from_millis(50));
