@@ -16,7 +16,8 @@ use super::{
     hop::Hop,
     hops::{HopHead, HopReply},
     prepared::Prepared,
-    spans, traced, upload,
+    spans, traced,
+    upload::{self, Pump},
 };
 use crate::{
     body::Content,
@@ -83,7 +84,7 @@ pub(super) async fn run(
         } else if let Some(delay) = wish.delay(cx, &ended, request, plan.attempt) {
             cx.note(|| Happening::Retried { delay });
             if let Ok(reply) = ended {
-                reply.body.drain(cx).await?;
+                Box::pin(reply.body.drain(cx)).await?;
             }
             cx.pause(delay).await?;
         } else {
@@ -217,26 +218,10 @@ async fn attempt(
     let runtime = means.runtime()?;
     let exchange = async {
         let mut ticket = runtime.submit(order, pump.is_none());
-        let Some(pump) = &mut pump else { return Ok(pending(&mut ticket).await) };
-        let mut pumped = pin!(pump.run(cx, content));
-        let mut is_pumped = false;
-        poll_fn(|task| {
-            loop {
-                // An early answer ends the upload.
-                if let Poll::Ready(answer) = pin!(&mut ticket.pending).poll(task) {
-                    return Poll::Ready(Ok(answer));
-                }
-                if is_pumped {
-                    return Poll::Pending;
-                }
-                match pumped.as_mut().poll(task) {
-                    Poll::Ready(Ok(())) => is_pumped = true,
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                    Poll::Pending => return Poll::Pending,
-                }
-            }
-        })
-        .await
+        match &mut pump {
+            None => Ok((&mut ticket.pending).await),
+            Some(pump) => Box::pin(pumped(cx, &mut ticket, pump, content)).await,
+        }
     };
     let ended = cx.within(exchange).await.and_then(|ended| ended);
     spans::exchanged(&span, means.config(), &ended);
@@ -273,8 +258,32 @@ pub(super) fn begin(cx: &CallContext, means: &Means, hop: &Hop<'_>) -> Result<(T
     Ok((runtime.submit(order, false), headers))
 }
 
-async fn pending(ticket: &mut Ticket) -> Result<Answer, Failure> {
-    (&mut ticket.pending).await
+/// Feeds an exchange until it is answered.
+async fn pumped(
+    cx: &CallContext,
+    ticket: &mut Ticket,
+    pump: &mut Pump,
+    content: &mut Content<'_>,
+) -> Result<Result<Answer, Failure>> {
+    let mut pumped = pin!(pump.run(cx, content));
+    let mut is_pumped = false;
+    poll_fn(|task| {
+        loop {
+            // An early answer ends the upload.
+            if let Poll::Ready(answer) = pin!(&mut ticket.pending).poll(task) {
+                return Poll::Ready(Ok(answer));
+            }
+            if is_pumped {
+                return Poll::Pending;
+            }
+            match pumped.as_mut().poll(task) {
+                Poll::Ready(Ok(())) => is_pumped = true,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    })
+    .await
 }
 
 fn reply(means: &Means, answer: Answer, attempts: u32) -> Result<HopReply> {

@@ -144,7 +144,7 @@ impl<'c, 'b> Hops<'c, 'b> {
                     return Err(Error::new(ErrorKind::Redirect, refusal.to_string()));
                 }
                 Decision::Follow(next) => {
-                    reply.body.drain(self.cx).await?;
+                    Box::pin(reply.body.drain(self.cx)).await?;
                     self.follow(*next, reply.head);
                 }
             }
@@ -167,7 +167,7 @@ impl<'c, 'b> Hops<'c, 'b> {
                 return Ok(reply);
             }
             self.cx.note(|| Happening::Challenged { status: reply.head.status });
-            reply.body.drain(self.cx).await?;
+            Box::pin(reply.body.drain(self.cx)).await?;
             self.remember(reply.head);
             self.cx.watch.begin_again();
         }
@@ -205,7 +205,8 @@ impl<'c, 'b> Hops<'c, 'b> {
             // What was applied before must not be seen by those who make it anew.
             self.hop.applied = None;
             let applied = credentials.for_hop(self.cx, self.means, &self.hop, &self.content);
-            self.hop.applied = applied.await?;
+            // Large, and seldom needed.
+            self.hop.applied = Box::pin(applied).await?;
         }
         Ok(())
     }
