@@ -21,8 +21,11 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Result<()> {
     let server = Server::start()?;
-    let clients =
-        [("", Client::new()), (", lent thread", Client::builder().driving(Driving::Lent).build()?)];
+    let driven = |driving| Client::builder().driving(driving).build();
+    let clients = [
+        (", by its caller", driven(Driving::Lent)?),
+        (", in the background", driven(Driving::Background)?),
+    ];
     let url = format!("http://{}/", server.addr);
     let reply = clients[0].1.get(&url).send()?;
     // The bytes that abide sends are those that the bare loop sends too.

@@ -44,9 +44,11 @@ pub(crate) struct Config {
 /// answer over HTTP/1.1 reads and writes its connection itself, and runs the event loop of that
 /// connection if nobody else does: there is no switch of threads then, and many callers spread over
 /// the cores. In return a call may do a little of others' I/O while it waits, on its own stack (no
-/// code of yours: readers, listeners and decoding run when the loop was let go). Inside somebody
-/// else's async runtime a thread leaves the event loop to a background thread. HTTP/2 connections,
-/// which many calls share, are always left to one.
+/// code of yours: readers, listeners and decoding run when the loop was let go). On 64-bit Linux a GET
+/// took 56 KiB of stack over plain HTTP and 80 KiB over TLS, its thread's own needs included, and 160
+/// and 192 KiB in a build without optimization. Inside somebody else's async runtime a thread leaves
+/// the event loop to a background thread. HTTP/2 connections, which many calls share, are always left
+/// to one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Driving {
