@@ -1,6 +1,12 @@
 //! Whom one talks to: scheme, host and port, and how URLs are shown.
 
-use std::{fmt, net::IpAddr, path::Path, sync::Arc};
+use std::{
+    fmt,
+    hash::{BuildHasher, Hash, Hasher, RandomState},
+    net::IpAddr,
+    path::Path,
+    sync::{Arc, LazyLock},
+};
 
 use http::{HeaderValue, uri::Authority};
 use url::{Host, Url};
@@ -23,8 +29,10 @@ pub(crate) struct Origin {
 pub(crate) type Route = Arc<Way>;
 
 /// Everything that decides where and how one dials, so that connections are never shared across it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Way {
+    /// Of the rest, made once: the pool is asked for a way several times a call.
+    digest: u64,
     /// Who answers requests on the connection.
     pub(crate) origin: Origin,
     pub(crate) via: Via,
@@ -57,12 +65,23 @@ impl Way {
             }
             Some(proxy) => (origin, Via::Tunnel(proxy)),
         };
-        Self { origin, via, identity: None }
+        Self::by(origin, via, None)
     }
 
     /// The way to an origin on this machine.
-    pub(crate) const fn at(origin: Origin, path: Arc<Path>) -> Self {
-        Self { origin, via: Via::UnixSocket(path), identity: None }
+    pub(crate) fn at(origin: Origin, path: Arc<Path>) -> Self {
+        Self::by(origin, Via::UnixSocket(path), None)
+    }
+
+    /// The same, with another client certificate shown than the client's own.
+    pub(crate) fn showing(self, identity: Option<TlsIdentity>) -> Self {
+        Self::by(self.origin, self.via, identity)
+    }
+
+    fn by(origin: Origin, via: Via, identity: Option<TlsIdentity>) -> Self {
+        static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        let digest = KEYS.hash_one((&origin, &via, &identity));
+        Self { digest, origin, via, identity }
     }
 
     pub(crate) const fn proxy(&self) -> Option<&Proxy> {
@@ -82,6 +101,12 @@ impl Way {
     /// Whether the handshake tells which protocol is spoken: only HTTP/1.1 is with a proxy.
     pub(crate) const fn negotiates(&self) -> bool {
         self.origin.secure && !matches!(self.via, Via::Forwarder(_))
+    }
+}
+
+impl Hash for Way {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.digest.hash(state);
     }
 }
 

@@ -139,7 +139,7 @@ fn route(known: &Known, proxy: Option<Proxy>, hop: &Hop<'_>) -> Route {
         Some(path) => Way::at(origin.clone(), Arc::clone(path)),
         None => Way::to(origin.clone(), proxy),
     };
-    Arc::new(Way { identity, ..way })
+    Arc::new(way.showing(identity))
 }
 
 /// What follows from an origin alone.

@@ -303,8 +303,9 @@ fn poll_some<F: Future>(future: Pin<&mut Option<F>>, cx: &mut Context<'_>) -> bo
 /// A reply with a length and chunks may be an attempt to smuggle another one in behind it
 /// (RFC 9112 §6.3): its chunks count, and its connection is not used again.
 fn is_framed_clearly(headers: &HeaderMap) -> bool {
-    !(headers.contains_key(header::CONTENT_LENGTH)
-        && headers.contains_key(header::TRANSFER_ENCODING))
+    // Most replies have a length, and few have chunks.
+    !(headers.contains_key(header::TRANSFER_ENCODING)
+        && headers.contains_key(header::CONTENT_LENGTH))
 }
 
 /// How much of a streamed body the lane receives before the reader asks for it.
