@@ -74,8 +74,8 @@ impl Way {
     }
 
     /// The same, with another client certificate shown than the client's own.
-    pub(crate) fn showing(self, identity: Option<TlsIdentity>) -> Self {
-        Self::by(self.origin, self.via, identity)
+    pub(crate) fn showing(self, identity: TlsIdentity) -> Self {
+        Self::by(self.origin, self.via, Some(identity))
     }
 
     fn by(origin: Origin, via: Via, identity: Option<TlsIdentity>) -> Self {

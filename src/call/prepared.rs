@@ -139,7 +139,10 @@ fn route(known: &Known, proxy: Option<Proxy>, hop: &Hop<'_>) -> Route {
         Some(path) => Way::at(origin.clone(), Arc::clone(path)),
         None => Way::to(origin.clone(), proxy),
     };
-    Arc::new(way.showing(identity))
+    Arc::new(match identity {
+        Some(identity) => way.showing(identity),
+        None => way,
+    })
 }
 
 /// What follows from an origin alone.
