@@ -38,9 +38,9 @@ impl Traffic {
         self.connection
     }
 
-    /// Counts one more exchange.
-    pub(crate) fn begin_exchange(&self) {
-        self.exchanges.fetch_add(1, Ordering::Relaxed);
+    /// Counts one more exchange; how many there were before.
+    pub(crate) fn begin_exchange(&self) -> u64 {
+        self.exchanges.fetch_add(1, Ordering::Relaxed)
     }
 
     /// How many exchanges have begun.

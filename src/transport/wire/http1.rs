@@ -58,7 +58,7 @@ where
     let idle_timer = IdleTimer::new(setup.lifespan);
     let driver = Driver { connection: Some(connection), life };
     let work = Some(work);
-    let mut open = Http1 { sender, driver, member, jobs, setup, idle_timer, uses: 0, work };
+    let mut open = Http1 { sender, driver, member, jobs, setup, idle_timer, work };
     let last = open.serve(first).await;
     let work = open.work.take();
     if last.is_half_sent() {
@@ -80,7 +80,6 @@ where
     jobs: Jobs,
     setup: Setup,
     idle_timer: IdleTimer,
-    uses: u64,
     /// Keeps the lane driven, but while the connection is idle.
     work: Option<Work>,
 }
@@ -99,7 +98,7 @@ where
             };
             let Some(job) = job else { return Parting::nobody() };
             if job.is_abandoned() {
-                next = self.member.next_job(self.uses == 0);
+                next = self.member.next_job(self.uses() == 0);
                 continue;
             }
             let parting = self.exchange(*job).await;
@@ -119,9 +118,9 @@ where
     async fn wait_for_job(&mut self) -> Option<Box<Job>> {
         self.idle_timer.start();
         self.work = None;
-        let Self { driver, jobs, idle_timer, member, uses, .. } = self;
         // After an exchange hyper has just been asked how the connection is.
-        let mut is_known = *uses > 0;
+        let mut is_known = self.uses() > 0;
+        let Self { driver, jobs, idle_timer, member, .. } = self;
         let event = poll_fn(|cx| {
             if let Poll::Ready(job) = jobs.poll_next(cx) {
                 return Poll::Ready(job.map_or(Event::ToldToClose, Event::Job));
@@ -153,31 +152,35 @@ where
         // Whoever sees the phase sees the connection too.
         order.watch.follow(&traffic, true);
         order.watch.enter(Phase::Send);
-        traffic.begin_exchange();
+        let uses_before = traffic.begin_exchange();
         let body = WireBody::new(order.upload, Arc::clone(&order.watch));
         let exchange = Exchange {
             answerer,
             watch: order.watch,
             want: order.want,
             facts: Arc::clone(&self.setup.facts),
-            reused: self.uses > 0,
+            reused: uses_before > 0,
             lane_watches: order.lane_watches,
             sent_before: traffic.sent(),
             received_before: traffic.received(),
             is_alone: true,
             head_bytes_max: self.setup.limits.header_bytes as u64,
         };
-        self.uses += 1;
         let response =
             self.sender.send_request(request(order.head, body, self.setup.absolute_form));
         let lull = || self.work.as_ref().map(Work::lull);
         exchange.run(response, &mut self.driver, lull).await
     }
 
+    /// How many exchanges the connection was used for.
+    fn uses(&self) -> u64 {
+        self.setup.facts.traffic.exchanges()
+    }
+
     /// Whether the connection has served for long enough.
     fn is_worn_out(&self) -> bool {
         let uses_max = self.setup.lifespan.uses_max;
-        uses_max.is_some_and(|max| self.uses >= max) || self.idle_timer.is_too_old()
+        uses_max.is_some_and(|max| self.uses() >= max) || self.idle_timer.is_too_old()
     }
 
     /// Whether the connection can carry another exchange.

@@ -5,7 +5,7 @@ use std::{
     pin::{Pin, pin},
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
 };
@@ -64,7 +64,6 @@ where
         member,
         setup,
         watchword,
-        uses: AtomicU64::new(0),
         running: AtomicUsize::new(0),
         is_retired: AtomicBool::new(false),
         tasks,
@@ -103,7 +102,6 @@ struct Http2 {
     member: Member,
     setup: Setup,
     watchword: Arc<Watchword>,
-    uses: AtomicU64,
     /// Exchanges that are under way.
     running: AtomicUsize,
     /// Whether it takes no more jobs, and ends with the last exchange.
@@ -201,17 +199,16 @@ impl Http2 {
         if job.is_abandoned() {
             return stream.end(StreamEnd::Other);
         }
-        let uses_before = self.uses.fetch_add(1, Ordering::Relaxed);
+        let traffic = &self.setup.facts.traffic;
+        let uses_before = traffic.begin_exchange();
         if self.setup.lifespan.uses_max.is_some_and(|max| uses_before + 1 >= max) {
             self.retire();
         }
         self.watchword.exchanges.fetch_add(1, Ordering::Relaxed);
         let (order, answerer) = job.start();
-        let traffic = &self.setup.facts.traffic;
         // Whoever sees the phase sees the connection too.
         order.watch.follow(traffic, false);
         order.watch.enter(Phase::Send);
-        traffic.begin_exchange();
         let body = WireBody::new(order.upload, Arc::clone(&order.watch));
         let exchange = Exchange {
             answerer,
