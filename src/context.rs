@@ -100,6 +100,13 @@ impl CallContext {
         }
     }
 
+    /// Has the observer, if there is one, hear what it has not heard yet.
+    pub(crate) fn tell_observer(&self) {
+        if let Some(observed) = self.observed() {
+            observed.tell();
+        }
+    }
+
     /// Counts one more exchange; how many there were before.
     pub(crate) fn count_exchange(&self) -> u32 {
         self.exchanges.fetch_add(1, Ordering::Relaxed)

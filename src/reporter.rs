@@ -42,7 +42,7 @@ impl Reporter {
                 feedback.tell(&mut self.told, false);
             }
         }
-        self.tell_observer(cx);
+        cx.tell_observer();
     }
 
     /// When listeners are to be told next, if there are any; an observer wakes nobody.
@@ -55,15 +55,7 @@ impl Reporter {
         if let Some(feedback) = cx.feedback().filter(|feedback| feedback.has_listeners()) {
             feedback.tell(&mut self.told, true);
         }
-        self.tell_observer(cx);
-    }
-
-    /// Has the observer hear what has happened so far.
-    #[expect(clippy::unused_self, reason = "who reports is who has the reporter")]
-    pub(crate) fn tell_observer(&self, cx: &CallContext) {
-        if let Some(observed) = cx.observed() {
-            observed.tell();
-        }
+        cx.tell_observer();
     }
 }
 

@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-use http::Method;
+use http::{Method, StatusCode};
 
 pub use self::{
     blocking_request::{BlockingRequest, CallOptions, ErrorCode, NetworkRequest},
@@ -224,9 +224,8 @@ impl Client {
             let call = pin!(call::send(&cx, &self.shared.means, request));
             wait(&cx, &mut reporter, call)
         };
-        call::ended(&cx, reply.as_ref().map(Reply::status));
-        reporter.tell_the_end(&cx);
-        reply.inspect_err(|error| self.shared.means.count_failure(error))
+        self.ended(&cx, &mut reporter, reply.as_ref().map(Reply::status));
+        reply
     }
 
     pub(crate) fn open(&self, request: Request<'_>) -> Result<OpenReply> {
@@ -240,15 +239,27 @@ impl Client {
         match opened {
             Ok((head, body)) => {
                 call::opened(&cx, head.status);
-                reporter.tell_observer(&cx);
+                cx.tell_observer();
                 Ok(OpenReply::new(self.clone(), cx, reporter, head, body))
             }
             Err(error) => {
-                call::ended(&cx, Err(&error));
-                reporter.tell_the_end(&cx);
-                self.shared.means.count_failure(&error);
+                self.ended(&cx, &mut reporter, Err(&error));
                 Err(error)
             }
+        }
+    }
+
+    /// Tells everybody how a call has ended, its body included.
+    fn ended(
+        &self,
+        cx: &CallContext,
+        reporter: &mut Reporter,
+        outcome: Result<StatusCode, &Error>,
+    ) {
+        call::ended(cx, outcome);
+        reporter.tell_the_end(cx);
+        if let Err(error) = outcome {
+            self.shared.means.count_failure(error);
         }
     }
 

@@ -194,11 +194,7 @@ impl OpenReply {
         let rest = call::receive(&cx, &client.shared.means, (head, body), piece);
         let reply = wait(&cx, &mut reporter, pin!(rest));
         if !ended {
-            call::ended(&cx, reply.as_ref().map(Reply::status));
-            reporter.tell_the_end(&cx);
-            if let Err(error) = &reply {
-                client.shared.means.count_failure(error);
-            }
+            client.ended(&cx, &mut reporter, reply.as_ref().map(Reply::status));
         }
         reply.map_err(|error| error.during(|| shown))
     }
@@ -216,11 +212,7 @@ impl OpenReply {
         if !matches!(piece, Ok(Some(_))) && !std::mem::replace(ended, true) {
             *held = None;
             cx.call_ended();
-            call::ended(cx, piece.as_ref().map(|_| head.status));
-            reporter.tell_the_end(cx);
-            if let Err(error) = &piece {
-                client.shared.means.count_failure(error);
-            }
+            client.ended(cx, reporter, piece.as_ref().map(|_| head.status));
         }
         let piece = piece.map_err(|error| error.during(|| origin::redacted(&head.url)))?;
         self.piece = piece.unwrap_or_default();
@@ -262,12 +254,12 @@ impl Drop for OpenReply {
             std::mem::forget(parts);
             return;
         }
-        let Parts { cx, reporter, body, head, .. } = parts;
+        let Parts { cx, body, head, .. } = parts;
         // The exchange ends first, whatever the observer does.
         drop((body, head));
         cx.note_end(|| Happening::Abandoned);
         // Another panic than the one that may be passing by would end the process.
-        let _ = catch_unwind(AssertUnwindSafe(|| reporter.tell_observer(&cx)));
+        let _ = catch_unwind(AssertUnwindSafe(|| cx.tell_observer()));
     }
 }
 
