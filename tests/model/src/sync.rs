@@ -6,7 +6,7 @@ use std::{
 };
 
 use shuttle::sync::LockResult;
-pub(crate) use shuttle::sync::{Arc, PoisonError, atomic};
+pub(crate) use shuttle::sync::{Arc, PoisonError, Weak, atomic};
 
 use crate::moment::{self, Moment};
 
