@@ -1,5 +1,5 @@
-//! A lane with a toy for an event loop: jobs come by mail, as with tokio, and a future says when
-//! to end.
+//! A lane with a toy for an event loop: jobs come by mail, as with tokio, lives are polled when they
+//! are woken, events reach them through the loop only, and a future says when to end.
 
 use std::{
     collections::VecDeque,
@@ -17,8 +17,10 @@ use shuttle::{
 };
 
 use crate::{
+    life::Life,
     moment::Moment,
     parker::Parker,
+    transport::pool::HandIn,
     wheel::{Held, Lull, Turn, Wheel, Work},
 };
 
@@ -54,22 +56,24 @@ impl Lane {
         }));
     }
 
+    pub(crate) const fn wheel(&self) -> &Arc<Wheel> {
+        &self.wheel
+    }
+
     /// As a caller that waits.
     pub(crate) fn drive(
         &self,
         held: Held,
-        hand_in: Option<Job>,
+        hand_in: Option<HandIn>,
         parker: &Parker,
-        until: Option<Moment>,
+        until: Moment,
     ) {
         self.block_on(async {
-            if let Some(job) = hand_in {
-                self.mail(job);
-            }
+            hand_in.into_iter().for_each(HandIn::inside);
             let mut notified = pin!(parker.notified());
             // In real life a timer of the event loop; the toy's are always due.
             poll_fn(|cx| match notified.as_mut().poll(cx) {
-                Poll::Pending if until.is_some() => {
+                Poll::Pending if until != Moment::NEVER => {
                     cx.waker().wake_by_ref();
                     thread::yield_now();
                     let is_over =
@@ -83,6 +87,34 @@ impl Lane {
         drop(held);
     }
 
+    /// Reads what has happened so far.
+    pub(crate) fn look(&self, held: Held) {
+        let mut was_here = false;
+        self.block_on(poll_fn(|cx| {
+            cx.waker().wake_by_ref();
+            if std::mem::replace(&mut was_here, true) { Poll::Ready(()) } else { Poll::Pending }
+        }));
+        drop(held);
+    }
+
+    /// Polls a life whenever it is woken and nobody attends it.
+    pub(crate) fn spawn(&self, life: &Arc<Life>) {
+        let task = Arc::new(Task { life: Arc::clone(life), events: Arc::clone(&self.events) });
+        self.events.push(Event::Woken(task));
+        self.wheel.see_to_it();
+    }
+
+    /// The system tells the loop of something, which wakes who listens when it is run.
+    pub(crate) fn tell(&self, listener: Waker) {
+        self.events.push(Event::Happened(listener));
+    }
+
+    /// For a driver: what begins a job inside of the loop.
+    pub(crate) fn hand_in(self: &Arc<Self>, job: Job) -> HandIn {
+        let lane = Arc::clone(self);
+        HandIn::new(move |is_inside| if is_inside { lane.mail(job) } else { lane.send(job) })
+    }
+
     /// From outside: for somebody else to drive.
     pub(crate) fn send(&self, job: Job) {
         self.mail(job);
@@ -91,7 +123,7 @@ impl Lane {
 
     fn mail(&self, mut job: Job) {
         job.work.get_or_insert_with(|| self.wheel.work());
-        self.events.push(job);
+        self.events.push(Event::Mail(job));
     }
 
     /// How many jobs have come to their end.
@@ -108,9 +140,12 @@ impl Lane {
         let mut cx = Context::from_waker(&waker);
         self.events.queue.lock().unwrap().is_woken = true;
         loop {
-            let (is_woken, job) = self.events.next();
-            if let Some(job) = job {
-                self.run(job);
+            let (is_woken, event) = self.events.next();
+            match event {
+                Some(Event::Mail(job)) => self.run(job),
+                Some(Event::Happened(listener)) => listener.wake(),
+                Some(Event::Woken(task)) => task.poll(),
+                None => (),
             }
             if is_woken && future.as_mut().poll(&mut cx).is_ready() {
                 return;
@@ -125,7 +160,7 @@ impl Lane {
         }
         if job.turns > 0 {
             job.turns -= 1;
-            return self.events.push(job);
+            return self.events.push(Event::Mail(job));
         }
         if job.is_open.load(SeqCst) {
             // The head has come; now it is for the caller to go on.
@@ -150,7 +185,7 @@ impl Lane {
         let (open, ended) = lulled.into_iter().partition(|job| job.is_open.load(SeqCst));
         queue.lulled = open;
         let ended: Vec<Job> = ended;
-        queue.jobs.extend(ended);
+        queue.events.extend(ended.into_iter().map(Event::Mail));
         drop(queue);
         self.events.happened.notify_one();
     }
@@ -212,23 +247,49 @@ struct Events {
 
 #[derive(Default)]
 struct Queue {
-    jobs: VecDeque<Job>,
+    events: VecDeque<Event>,
     lulled: Vec<Job>,
     is_woken: bool,
     ends: usize,
 }
 
+enum Event {
+    Mail(Job),
+    Happened(Waker),
+    Woken(Arc<Task>),
+}
+
+/// The lane's task of a life.
+struct Task {
+    life: Arc<Life>,
+    events: Arc<Events>,
+}
+
+impl Task {
+    fn poll(self: &Arc<Self>) {
+        let waker = Waker::from(Arc::clone(self));
+        // Whoever woke it for the last time keeps it; its life has ended then.
+        let _ = self.life.poll_on_lane(&Context::from_waker(&waker));
+    }
+}
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {
+        self.events.push(Event::Woken(Arc::clone(&self)));
+    }
+}
+
 impl Events {
-    fn push(&self, job: Job) {
-        self.queue.lock().unwrap().jobs.push_back(job);
+    fn push(&self, event: Event) {
+        self.queue.lock().unwrap().events.push_back(event);
         self.happened.notify_one();
     }
 
-    fn next(&self) -> (bool, Option<Job>) {
+    fn next(&self) -> (bool, Option<Event>) {
         let queue = self.queue.lock().unwrap();
-        let is_quiet = |queue: &mut Queue| !queue.is_woken && queue.jobs.is_empty();
+        let is_quiet = |queue: &mut Queue| !queue.is_woken && queue.events.is_empty();
         let mut queue = self.happened.wait_while(queue, is_quiet).unwrap();
-        (std::mem::take(&mut queue.is_woken), queue.jobs.pop_front())
+        (std::mem::take(&mut queue.is_woken), queue.events.pop_front())
     }
 }
 

@@ -1,14 +1,21 @@
-//! The wheel, the parker and the life of a connection, from abide's own source files, under a
-//! scheduler that tries many interleavings.
+//! The wheel, the parker, the life of a connection and the attendance of callers, from abide's own
+//! source files, under a scheduler that tries many interleavings.
 //!
-//! `sync.rs` and `moment.rs` take the place of abide's files of that name, `lane.rs` that of a lane
-//! with tokio's event loop, `wire.rs` that of a connection; `properties.rs` and `lives.rs` say what
-//! has to hold. A failure prints its seed and its
+//! `sync.rs`, `moment.rs`, `lend.rs`, `environment.rs` and `transport/` take the place of abide's
+//! files of that name, `lane.rs` that of a lane with tokio's event loop, `wire.rs` and
+//! `connection.rs` that of what is on it. What has to hold is said in `properties.rs` of the wheel,
+//! in `lives.rs` of lives, and in `attending.rs` of all of it together. A failure prints its seed and its
 //! schedule, and `SHUTTLE_RANDOM_SEED` repeats a run. `ABIDE_MODEL_SECONDS` makes it longer.
 #![cfg(test)]
 
+#[path = "../../../src/runtime/attendance.rs"]
+mod attendance;
+mod attending;
 mod check;
+mod connection;
+mod environment;
 mod lane;
+mod lend;
 #[path = "../../../src/life.rs"]
 mod life;
 mod lives;
@@ -17,6 +24,7 @@ mod moment;
 mod parker;
 mod properties;
 mod sync;
+mod transport;
 #[expect(dead_code, reason = "a model has one lane, and no pool that asks about it")]
 #[path = "../../../src/wheel.rs"]
 mod wheel;

@@ -19,6 +19,7 @@ use crate::{
     lane::{Answer, Job, Lane},
     moment::{self, Moment, Time},
     parker::Parker,
+    transport::pool::HandIn,
 };
 
 /// Where time stands still nothing is found by a look that comes by chance.
@@ -214,7 +215,8 @@ fn a_driver_that_panics_lets_go() {
             let parker = Parker::new();
             let mut job = Job::new(&Answer::new(&parker), 0);
             job.panics = true;
-            let driving = || lane.drive(held, Some(job), &parker, None);
+            let hand_in = Some(lane.hand_in(job));
+            let driving = || lane.drive(held, hand_in, &parker, Moment::NEVER);
             catch_unwind(AssertUnwindSafe(driving)).unwrap_err();
             true
         });
@@ -273,38 +275,33 @@ fn await_answer(lane: &Arc<Lane>, job: Job, parker: &Arc<Parker>, patience: Pati
             wake.give();
         })
     });
-    let mut hand_in = Some(job);
-    if lane.wheel.is_driven()
-        && let Some(job) = hand_in.take()
-    {
-        lane.send(job);
+    let mut hand_in = Some(lane.hand_in(job));
+    if lane.wheel.is_driven() {
+        hand_in = None;
     }
     let mut looks = 0;
     while !answer.is_there() && !cancelled.load(SeqCst) && looks < 2 {
         rest(lane, hand_in.take(), parker, patience);
         looks += usize::from(patience == Patience::Short);
     }
-    if let Some(job) = hand_in {
-        lane.send(job);
-    }
+    // What was not begun goes its way.
+    drop(hand_in);
     canceller.into_iter().for_each(|canceller| canceller.join().unwrap());
 }
 
-fn rest(lane: &Arc<Lane>, hand_in: Option<Job>, parker: &Arc<Parker>, patience: Patience) {
+fn rest(lane: &Arc<Lane>, hand_in: Option<HandIn>, parker: &Arc<Parker>, patience: Patience) {
     let until = match patience {
-        Patience::Short => Some(Moment::now().plus(Duration::from_millis(10))),
-        _ => None,
+        Patience::Short => Moment::now().plus(Duration::from_millis(10)),
+        _ => Moment::NEVER,
     };
     if let Some(held) = lane.wheel.take_as_caller() {
         lane.drive(held, hand_in, parker, until);
         parker.take_notification();
         return;
     }
-    if let Some(job) = hand_in {
-        lane.send(job);
-    }
+    drop(hand_in);
     let _waiting = lane.wheel.wait();
-    parker.park_until(until.unwrap_or(Moment::NEVER));
+    parker.park_until(until);
 }
 
 fn spawn<T: Send + 'static>(
