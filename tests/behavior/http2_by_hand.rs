@@ -318,3 +318,24 @@ fn slow_readers_block_nobody_else_on_their_connection() {
     drop(held);
     await_quiet(&client);
 }
+
+#[test]
+fn rfc_9113_section_4_2_a_body_of_64_kib_may_come_in_one_frame_and_no_frame_is_larger() {
+    let server = Server::http2_by_hand(|hand| {
+        hand.settings(&[]);
+        // The client's own settings count from the acknowledgement on.
+        hand.send(crate::support::hand::SETTINGS, 1, 0, &[]);
+        for length in [64 << 10, (64 << 10) + 1] {
+            let stream = hand.next_request();
+            hand.send(crate::support::hand::HEADERS, 4, stream, &[0x88]);
+            hand.send(crate::support::hand::DATA, 1, stream, &vec![7; length]);
+        }
+        hand.ignore_all();
+    });
+    let client =
+        knowing().limits(Limits::default().http2_connections_per_route(1)).build().unwrap();
+    let reply = client.get(server.url("/")).send().unwrap();
+    assert_eq!(&reply.bytes()[..], vec![7; 64 << 10]);
+    let error = client.post(server.url("/")).send().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Body);
+}

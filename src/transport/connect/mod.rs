@@ -17,6 +17,8 @@ mod local;
 #[path = "no_unix.rs"]
 mod local;
 mod proxied;
+#[cfg(feature = "tls")]
+mod read_ahead;
 mod socks;
 mod steps;
 #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "nothing is secure then"))]

@@ -81,6 +81,7 @@ fn builder(setup: &Setup, tasks: Tasks) -> Builder<Tasks> {
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(FRAME_BYTES_MAX)
         .max_header_list_size(u32::try_from(setup.limits.header_bytes).unwrap_or(u32::MAX))
         .keep_alive_interval(setup.pings.interval)
         .keep_alive_timeout(setup.pings.patience);
@@ -344,6 +345,9 @@ fn request(head: Head, body: WireBody) -> Request<WireBody> {
     request
 }
 
+/// Large enough for most bodies to come in one piece, which is then handed on as it is; small enough
+/// to leave other streams their turn.
+const FRAME_BYTES_MAX: u32 = 64 << 10;
 const STREAM_WINDOW: u32 = 2 << 20;
 /// More than all streams together can hold back that nobody reads, so that a slow reader never
 /// blocks another: nothing but the streams' own windows bounds what is kept in memory.

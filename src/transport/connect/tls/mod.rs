@@ -25,7 +25,7 @@ use rustls::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::{failed, stream::Stream};
+use super::{failed, read_ahead::ReadAhead, stream::Stream};
 use crate::{
     certificates::{Identity, TlsIdentity},
     config::Config,
@@ -38,11 +38,11 @@ use crate::{
     transport::wire::http2,
 };
 
-pub(crate) type TlsStream = tokio_rustls::client::TlsStream<Stream>;
+pub(crate) type TlsStream = tokio_rustls::client::TlsStream<ReadAhead<Stream>>;
 
 /// What is below a secured stream.
 pub(super) fn below(stream: &TlsStream) -> &Stream {
-    stream.get_ref().0
+    stream.get_ref().0.below()
 }
 
 /// Which version is spoken.
@@ -104,14 +104,17 @@ impl Tls {
     pub(super) async fn connect(&self, stream: Stream, way: &Way) -> Result<(Stream, bool)> {
         let origin = &way.origin;
         let connector = TlsConnector::from(self.config(way)?);
-        let secured = connector.connect(self.name_of(origin)?, stream).await;
-        let stream = secured.map_err(|e| handshake_failed(e, &origin.host))?;
+        let secured = connector.connect(self.name_of(origin)?, ReadAhead::new(stream)).await;
+        let mut stream = secured.map_err(|e| handshake_failed(e, &origin.host))?;
         let session = stream.get_ref().1;
         if let Some(pins) = self.options.pins.get(origin) {
             let provider = connector.config().crypto_provider();
             pins::check(session, &origin.host, pins, provider)?;
         }
         let speaks_http2 = session.alpn_protocol() == Some(b"h2");
+        if speaks_http2 {
+            stream.get_mut().0.keep_space();
+        }
         Ok((Stream::Secure(Box::new(stream)), speaks_http2))
     }
 
