@@ -52,7 +52,8 @@ pub(crate) struct Config {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Driving {
-    /// A background thread of the client's own; callers only wait.
+    /// A background thread of the client's own, and more of them only for HTTP/2 that uses it up; callers
+    /// only wait.
     Background,
     /// Callers, while they wait for their own answers; background threads when nobody waits.
     #[default]

@@ -1,6 +1,6 @@
 //! What is different for one host, and how long connections live.
 
-use std::time::Duration;
+use std::{num::NonZero, sync::LazyLock, thread, time::Duration};
 
 use crate::{
     limits::Limits,
@@ -22,6 +22,7 @@ use crate::{
 pub struct HostOptions {
     places: Option<usize>,
     http2_connections: Option<usize>,
+    http2_cores: Option<usize>,
     dials: Option<usize>,
     http2_prior_knowledge: Option<bool>,
 }
@@ -38,6 +39,14 @@ impl HostOptions {
     #[must_use]
     pub fn http2_connections(mut self, connections: usize) -> Self {
         self.http2_connections = Some(connections.max(1));
+        self
+    }
+
+    /// Sets how many cores the connections to an origin that speaks HTTP/2 may use up; at least 1,
+    /// see [`Limits::http2_cores_per_route`](crate::Limits::http2_cores_per_route).
+    #[must_use]
+    pub fn http2_cores(mut self, cores: usize) -> Self {
+        self.http2_cores = Some(cores.max(1));
         self
     }
 
@@ -73,6 +82,7 @@ pub(crate) struct ConnectionOptions {
 pub(crate) struct RouteBounds {
     pub(crate) places: usize,
     pub(crate) http2_connections: usize,
+    pub(crate) http2_cores: usize,
     pub(crate) dials: usize,
 }
 
@@ -114,6 +124,8 @@ impl ConnectionOptions {
         RouteBounds {
             places: own.places.unwrap_or(limits.places_per_route),
             http2_connections: own.http2_connections.unwrap_or(limits.http2_connections_per_route),
+            http2_cores: (own.http2_cores.or(limits.http2_cores_per_route))
+                .unwrap_or_else(half_the_processors),
             dials: own.dials.unwrap_or(limits.dials_per_route),
         }
     }
@@ -125,6 +137,14 @@ impl ConnectionOptions {
         let is_plain = !way.origin.secure && way.forwarder().is_none();
         is_plain && own.unwrap_or(self.http2_prior_knowledge)
     }
+}
+
+/// At least one.
+fn half_the_processors() -> usize {
+    // Asking takes some files to be read.
+    static PROCESSORS: LazyLock<usize> =
+        LazyLock::new(|| thread::available_parallelism().map_or(1, NonZero::get));
+    (*PROCESSORS / 2).max(1)
 }
 
 #[cfg(test)]
@@ -143,15 +163,16 @@ mod tests {
 
     #[test]
     fn a_host_has_its_own_bounds_and_the_clients_for_the_rest() {
-        let options = options("a:81", HostOptions::default().places(2).dials(0));
+        let options = options("a:81", HostOptions::default().places(2).http2_cores(3).dials(0));
         let limits = Limits::default().places_per_route(5).http2_connections_per_route(6);
+        let limits = limits.http2_cores_per_route(4);
         let bounds = |url| {
-            let RouteBounds { places, http2_connections, dials } =
+            let RouteBounds { places, http2_connections, http2_cores, dials } =
                 options.bounds(&origin(url), &limits);
-            (places, http2_connections, dials)
+            (places, http2_connections, http2_cores, dials)
         };
-        assert_eq!(bounds("http://a:81/path"), (2, 6, 1));
-        assert_eq!(bounds("http://a/"), (5, 6, 32));
+        assert_eq!(bounds("http://a:81/path"), (2, 6, 3, 1));
+        assert_eq!(bounds("http://a/"), (5, 6, 4, 32));
     }
 
     #[cfg(feature = "http2")]

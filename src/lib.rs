@@ -182,6 +182,11 @@ mod interceptors;
 mod life;
 mod lifecycle;
 mod limits;
+#[cfg_attr(
+    not(any(feature = "http2", test)),
+    expect(dead_code, reason = "only HTTP/2 is measured")
+)]
+mod load;
 mod moment;
 mod observed;
 mod observer;

@@ -147,7 +147,8 @@ impl Timeouts {
 /// | limit | default | why |
 /// |---|---|---|
 /// | `places_per_route` | 64 | connections to one HTTP/1 origin, idle ones included: more than a server needs to be busy, few enough that a client is no nuisance |
-/// | `http2_connections_per_route` | 8 | each carries up to 100 calls at once; more of them spread over cores, and 8 are enough for that |
+/// | `http2_connections_per_route` | 8 | each carries up to 100 calls at once; more are opened when they are full, or to use more cores |
+/// | `http2_cores_per_route` | half the processors | cores that the connections to one HTTP/2 origin may use up: one connection is one core at a time; the other half is for the threads that call |
 /// | `places_total` | 256 | connections of the client, well below common limits of open files |
 /// | `dials_per_route` | 32 | connections being opened to one origin: they fit into any server's queue of new ones, and an origin that does not answer holds no more than these |
 /// | `dials_total` | 128 | the same for the client: three dead origins leave room for others |
@@ -165,6 +166,8 @@ impl Timeouts {
 pub struct Limits {
     pub(crate) places_per_route: usize,
     pub(crate) http2_connections_per_route: usize,
+    /// `None` is half the processors.
+    pub(crate) http2_cores_per_route: Option<usize>,
     pub(crate) places_total: usize,
     pub(crate) dials_per_route: usize,
     pub(crate) dials_total: usize,
@@ -179,6 +182,7 @@ impl Default for Limits {
         Self {
             places_per_route: 64,
             http2_connections_per_route: 8,
+            http2_cores_per_route: None,
             places_total: 256,
             dials_per_route: 32,
             dials_total: 128,
@@ -202,6 +206,20 @@ impl Limits {
     #[must_use]
     pub fn http2_connections_per_route(mut self, connections: usize) -> Self {
         self.http2_connections_per_route = connections.max(1);
+        self
+    }
+
+    /// Sets how many cores the connections to one origin that speaks HTTP/2 may use up; at least 1.
+    ///
+    /// What calls over one HTTP/2 connection receive is taken in by one thread. When that has had no
+    /// idle moment for 200 ms and calls share the connection, another one is opened on another
+    /// thread, if there are fewer than this and the other bounds allow it. Calls are then spread over
+    /// them until fewer do for a second; those that are not needed any more close like other
+    /// idle ones. Where the server is on the same machine, or callers do much with what they get, more
+    /// than half the processors, the default, rarely helps.
+    #[must_use]
+    pub fn http2_cores_per_route(mut self, cores: usize) -> Self {
+        self.http2_cores_per_route = Some(cores.max(1));
         self
     }
 

@@ -11,6 +11,7 @@ use std::{
 };
 
 use crate::{
+    load::Load,
     moment::Moment,
     sync::{
         Arc, Condvar, Mutex, PoisonError,
@@ -39,6 +40,7 @@ pub(crate) struct Wheel {
     let_go_at: AtomicU64,
     stopped: AtomicBool,
     keeper: Bell,
+    load: Arc<Load>,
     /// Wakes the keeper out of its event loop; held for a look or a change only.
     keeper_waker: Mutex<Option<Waker>>,
 }
@@ -66,6 +68,7 @@ impl Wheel {
             let_go_at: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
             keeper: Bell::default(),
+            load: Arc::default(),
             keeper_waker: Mutex::new(None),
         })
     }
@@ -73,6 +76,11 @@ impl Wheel {
     /// The lane's number in its client.
     pub(crate) const fn number(&self) -> usize {
         self.number
+    }
+
+    /// How busy the lane is.
+    pub(crate) const fn load(&self) -> &Arc<Load> {
+        &self.load
     }
 
     pub(crate) fn is_driven(&self) -> bool {

@@ -4,6 +4,7 @@
 
 use std::{
     future::{Future, poll_fn},
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, Weak},
     task::Poll,
@@ -18,6 +19,7 @@ use super::{alarm::Alarm, lend, parker::Parker};
 use crate::{
     error::{Error, ErrorKind, Result},
     life::Life,
+    load::Load,
     moment::Moment,
     threads::Crew,
     transport::pool::HandIn,
@@ -43,9 +45,8 @@ struct EventLoop {
 impl Lane {
     /// Makes an event loop and its keeper.
     pub(super) fn start(number: usize, is_lent: bool, crew: &Arc<Crew>) -> Result<Arc<Self>> {
-        let mut builder = runtime::Builder::new_current_thread();
-        let runtime = builder.enable_io().enable_time().build().map_err(not_started)?;
         let wheel = Wheel::new(number, is_lent);
+        let runtime = event_loop(wheel.load()).map_err(not_started)?;
         let event_loop = RwLock::new(Some(EventLoop { runtime, alarm: Alarm::default() }));
         let lane = Arc::new(Self { event_loop, tasks: Mutex::default(), wheel });
         let kept = Arc::clone(&lane);
@@ -188,7 +189,18 @@ fn end(event_loop: Option<EventLoop>) {
     }
 }
 
+/// Makes an event loop that tells when it has nothing to do.
+fn event_loop(load: &Arc<Load>) -> io::Result<runtime::Runtime> {
+    let (sleeper, waker) = (Arc::clone(load), Arc::clone(load));
+    runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .on_thread_park(move || sleeper.falls_asleep())
+        .on_thread_unpark(move || waker.wakes_up())
+        .build()
+}
+
 #[cold]
-fn not_started(error: std::io::Error) -> Error {
+fn not_started(error: io::Error) -> Error {
     Error::new(ErrorKind::Internal, "a lane of the client could not be started").because(error)
 }

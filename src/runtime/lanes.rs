@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::lane::Lane;
-use crate::{config::Driving, error::Result, moment::Moment, threads::Crew, wheel::OnLane};
+use crate::{
+    config::Driving, error::Result, moment::Moment, threads::Crew, transport::pool::LaneSet,
+    wheel::OnLane,
+};
 
 #[derive(Debug)]
 pub(crate) struct Lanes {
@@ -27,16 +30,21 @@ impl Lanes {
         self.lanes.get(number)?.get()
     }
 
-    /// The lane for a new connection, which counts there from now on; `avoid` is not it.
-    pub(super) fn for_dial(&self, avoid: Option<usize>) -> Result<(&Arc<Lane>, OnLane)> {
+    /// The lane for a new connection, which counts there from now on; `avoid` is not it, nor is
+    /// one of those that are used up, if there is another.
+    pub(super) fn for_dial(
+        &self,
+        avoid: Option<usize>,
+        used_up: LaneSet,
+    ) -> Result<(&Arc<Lane>, OnLane)> {
         // One at a time: two connections that could have a lane each must not share one.
         let _choosing = self.choosing.lock().unwrap_or_else(PoisonError::into_inner);
-        let lane = self.made(self.choose(avoid))?;
+        let lane = self.made(self.choose(avoid, used_up))?;
         Ok((lane, lane.wheel().connection()))
     }
 
-    fn choose(&self, avoid: Option<usize>) -> usize {
-        let may = |number: &usize| avoid != Some(*number);
+    fn choose(&self, avoid: Option<usize>, used_up: LaneSet) -> usize {
+        let may = |number: &usize| avoid != Some(*number) && !used_up.contains(*number);
         let connections = |number: &usize| self.get(*number).map_or(0, |l| l.wheel().connections());
         let mut allowed = (0..LANES_MAX).filter(may);
         if self.driving == Driving::Background {

@@ -141,7 +141,7 @@ impl Lender {
 
 fn start_dial(lanes: &Weak<Lanes>, dial: Dial, connector: &Arc<Connector>) {
     let Some(lanes) = lanes.upgrade() else { return drop(dial) };
-    let (lane, on_lane) = match lanes.for_dial(dial.avoid()) {
+    let (lane, on_lane) = match lanes.for_dial(dial.avoid(), dial.elsewhere()) {
         Ok(chosen) => chosen,
         Err(error) => return dial.fail(error),
     };

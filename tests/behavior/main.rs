@@ -40,6 +40,8 @@ mod http2_faults;
 mod http2_floods;
 #[cfg(all(feature = "tls", feature = "http2"))]
 mod http2_hops;
+#[cfg(all(feature = "tls", feature = "http2"))]
+mod http2_spread;
 mod injection;
 mod interceptors;
 #[cfg(feature = "json")]

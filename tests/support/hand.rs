@@ -75,12 +75,21 @@ impl Hand {
     }
 
     pub(crate) fn send(&self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> bool {
+        self.write(&Self::frame(kind, flags, stream, payload))
+    }
+
+    /// Sends frames that were made before.
+    pub(crate) fn write(&self, frames: &[u8]) -> bool {
+        (&*self.socket).write_all(frames).is_ok()
+    }
+
+    pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
         let length = u32::try_from(payload.len()).expect("a short frame").to_be_bytes();
         let mut bytes = length[1..].to_vec();
         bytes.extend([kind, flags]);
         bytes.extend(stream.to_be_bytes());
         bytes.extend(payload);
-        (&*self.socket).write_all(&bytes).is_ok()
+        bytes
     }
 
     /// Sends SETTINGS.

@@ -13,6 +13,7 @@ mod place;
 mod queue;
 mod route;
 mod settle;
+mod spread;
 mod state;
 mod streams;
 #[cfg(test)]
@@ -30,6 +31,7 @@ pub use self::warm::Warmed;
 pub(crate) use self::{
     place::{Dial, Member, Place},
     route::StreamEnd,
+    spread::LaneSet,
     state::Next,
     warm::WarmOrder,
 };

@@ -3,6 +3,7 @@
 use super::{
     Pool,
     route::{Shared, StreamEnd},
+    spread::LaneSet,
     state::{Bereaved, DialOrder, Next},
 };
 use crate::{
@@ -80,6 +81,11 @@ impl Dial {
     /// The lane that must not carry the connection, because the caller is inside that lane.
     pub(crate) fn avoid(&self) -> Option<usize> {
         self.order.as_ref().and_then(|order| order.avoid)
+    }
+
+    /// The lanes that the connection is to take load from, by being on another one.
+    pub(crate) fn elsewhere(&self) -> LaneSet {
+        self.order.as_ref().map_or_else(LaneSet::default, |order| order.elsewhere)
     }
 
     pub(crate) fn timeouts(&self) -> &Timeouts {
@@ -201,6 +207,17 @@ impl Member {
     /// The server allows another number of streams from now on, or the connection is trusted again.
     pub(crate) fn streams_changed(&self, streams_max: usize) {
         let effects = self.pool.lock().streams_changed(&self.route, self.number, streams_max);
+        self.pool.carry_out(effects);
+    }
+
+    /// Whether it would be of use to know how busy the lane of the shared connection is.
+    pub(crate) fn may_spread(&self) -> bool {
+        self.pool.lock().may_spread(&self.route)
+    }
+
+    /// The lane of the shared connection was awake for so many hundredths of the time.
+    pub(crate) fn loaded(&self, load: u8) {
+        let effects = self.pool.lock().loaded(&self.route, self.number, load);
         self.pool.carry_out(effects);
     }
 

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use super::{
     queue::Queue,
+    spread::Busyness,
     state::{Effect, Effects},
     warm::Warming,
 };
 use crate::{
     host_options::RouteBounds,
+    limits::Timeouts,
     moment::Moment,
     origin::Route,
     stats::{Connections, RouteStats},
@@ -33,6 +35,10 @@ pub(super) struct RouteState {
     pub(super) streams_allowed: usize,
     pub(super) queue: Queue,
     pub(super) warming: Vec<Warming>,
+    /// How many looks in a row found that one connection fewer would do.
+    pub(super) easy_looks: u8,
+    /// Until when no connection is opened to spread load.
+    pub(super) spread_not_before: Moment,
 }
 
 /// What the route was found to speak.
@@ -63,6 +69,11 @@ pub(super) struct Shared {
     /// Whether it refused a stream and has carried none to its end since.
     pub(super) is_unwilling: bool,
     pub(super) traffic: Arc<Traffic>,
+    /// Those of the dial that opened it.
+    pub(super) timeouts: Timeouts,
+    pub(super) busyness: Busyness,
+    /// Whether the others do, so that it is used only if they are full.
+    pub(super) is_surplus: bool,
 }
 
 impl Shared {
@@ -76,7 +87,17 @@ impl Shared {
             since: None,
             is_unwilling: false,
             traffic,
+            timeouts: Timeouts::none(),
+            busyness: Busyness::default(),
+            is_surplus: false,
         }
+    }
+
+    fn take_stream(&mut self) {
+        self.streams += 1;
+        self.since = None;
+        // It is needed again.
+        self.is_surplus = false;
     }
 
     fn free_streams(&self) -> usize {
@@ -108,6 +129,8 @@ impl RouteState {
             streams_allowed: usize::MAX,
             queue: Queue::default(),
             warming: Vec::new(),
+            easy_looks: 0,
+            spread_not_before: Moment::ZERO,
         }
     }
 
@@ -141,8 +164,7 @@ impl RouteState {
     fn free_stream(&mut self, order: &Order) -> Option<Mailbox> {
         let at = self.stream_for(order)?;
         let shared = &mut self.shared[at];
-        shared.streams += 1;
-        shared.since = None;
+        shared.take_stream();
         Some(shared.mailbox.clone())
     }
 
@@ -156,7 +178,10 @@ impl RouteState {
                 && !(only_willing && shared.is_unwilling)
         };
         let free = (0..self.shared.len()).filter(|at| may(&self.shared[*at]));
-        free.min_by_key(|at| (self.shared[*at].is_unwilling, self.shared[*at].streams))
+        free.min_by_key(|at| {
+            let shared = &self.shared[*at];
+            (shared.is_unwilling, shared.is_surplus, shared.streams)
+        })
     }
 
     /// Whether any connection could carry one more job.
@@ -230,8 +255,7 @@ impl RouteState {
 
     pub(super) fn stream_started(&mut self, connection: u64) {
         if let Some(shared) = self.shared_mut(connection) {
-            shared.streams += 1;
-            shared.since = None;
+            shared.take_stream();
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::{
     queue::Waiter,
     route::RouteState,
+    spread::LaneSet,
     state::{DialOrder, Effect, Effects, State},
     warm,
 };
@@ -208,6 +209,7 @@ fn next_dial(
             watch: Arc::clone(&waiter.job.order.watch),
             timeouts: waiter.job.order.timeouts,
             avoid: waiter.job.order.avoid,
+            elsewhere: LaneSet::default(),
         });
     }
     let at = state.warming.iter().position(|warming| warming.missing(state) > 0)?;
@@ -219,6 +221,7 @@ fn next_dial(
         watch: warm::nobodys_watch(),
         timeouts: warming.timeouts,
         avoid: warming.avoid,
+        elsewhere: LaneSet::default(),
     })
 }
 

@@ -7,11 +7,12 @@
 //! those of the background that leave it to others (`priority.rs`). So whoever comes may take what
 //! is free without overtaking anybody. What restores it is `settle.rs`.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use super::{
     queue::Waiter,
     route::{Idle, Protocol, RouteState, Shared},
+    spread::LaneSet,
     warm::{WarmAnswer, Warmed},
 };
 use crate::{
@@ -72,6 +73,8 @@ pub(super) struct DialOrder {
     pub(super) timeouts: crate::limits::Timeouts,
     /// The lane that must not carry the connection.
     pub(super) avoid: Option<usize>,
+    /// The lanes that are used up, if the connection is to take load from them.
+    pub(super) elsewhere: LaneSet,
 }
 
 /// What a dial leaves behind that has failed.
@@ -272,7 +275,9 @@ impl State {
         shared.streams_max = shared.streams_max.min(state.streams_allowed);
         // Idle unless somebody waits.
         shared.since = Some(Moment::now());
+        shared.timeouts = dial.timeouts;
         state.shared.push(shared);
+        state.look_anew();
         let mut effects = Vec::new();
         if is_closed {
             self.closing += state.evict_oldest(&mut effects);
@@ -292,6 +297,9 @@ impl State {
     /// A dial has failed; who waited for it, if anybody still does.
     pub(super) fn dial_failed(&mut self, dial: &DialOrder) -> (Bereaved, Effects) {
         let state = self.dial_ended(dial);
+        if !dial.elsewhere.is_empty() {
+            state.spread_not_before = Moment::now().plus(SPREAD_PAUSE);
+        }
         if state.protocol == Protocol::Unknown {
             // Nothing was learnt; whoever waits now tries on its own.
             state.protocol = Protocol::Unlearnable;
@@ -387,6 +395,8 @@ fn add(carried: &mut Carried, traffic: &Traffic) {
     carried.add_connection(traffic.exchanges(), traffic.sent(), traffic.received());
 }
 
+/// How long a server that did not take another connection is left in peace.
+const SPREAD_PAUSE: Duration = Duration::from_secs(10);
 const ROUTES_KEPT: usize = 1024;
 const TICKETS_OF_CALL: u64 = 1 << 10;
 

@@ -30,6 +30,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind},
+    moment::Moment,
     phase::Phase,
     transport::{
         bridge::{Given, Head, Job, Jobs},
@@ -147,6 +148,8 @@ impl Http2 {
         let mut patience = pin!(self.lose_patience());
         let mut old_age = pin!(self.grow_old());
         let mut silence = pin!(self.watch_silence());
+        let lane = self.setup.wheel.load();
+        let mut gauge = self.member.may_spread().then(|| lane.measure());
         poll_fn(|cx| {
             if Pin::new(&mut connection).poll(cx).is_ready() {
                 return Poll::Ready(());
@@ -167,6 +170,10 @@ impl Http2 {
                     break;
                 };
                 self.begin(given);
+            }
+            // It is jobs that would go elsewhere, so they are occasion enough.
+            if let Some(load) = gauge.as_mut().and_then(|gauge| gauge.read(Moment::now())) {
+                self.member.loaded(load);
             }
             let _never = old_age.as_mut().poll(cx);
             let _never = silence.as_mut().poll(cx);

@@ -210,6 +210,9 @@ fn share(member: &Member, jobs: Jobs) {
             if thread_rng().gen_bool(0.1) {
                 member.streams_changed(thread_rng().gen_range(1..=STREAMS + 1));
             }
+            if thread_rng().gen_bool(0.3) {
+                member.loaded(if thread_rng().gen_bool(0.7) { 100 } else { 0 });
+            }
             others.extend(jobs.try_next());
             let end = match thread_rng().gen_range(0..6) {
                 0 => StreamEnd::Refused,

@@ -49,6 +49,12 @@ pub(crate) mod limits {
     #[derive(Clone, Copy, Debug)]
     pub(crate) struct Timeouts;
 
+    impl Timeouts {
+        pub(crate) const fn none() -> Self {
+            Self
+        }
+    }
+
     #[derive(Clone, Copy, Debug)]
     pub(crate) struct Limits {
         pub(crate) places_per_route: usize,
@@ -67,6 +73,7 @@ pub(crate) mod host_options {
     pub(crate) struct RouteBounds {
         pub(crate) places: usize,
         pub(crate) http2_connections: usize,
+        pub(crate) http2_cores: usize,
         pub(crate) dials: usize,
     }
 
@@ -76,7 +83,7 @@ pub(crate) mod host_options {
     impl ConnectionOptions {
         pub(crate) fn bounds(&self, _: &Origin, limits: &Limits) -> RouteBounds {
             let Limits { places_per_route: places, dials_total: dials, .. } = *limits;
-            RouteBounds { places, http2_connections: places, dials }
+            RouteBounds { places, http2_connections: places, http2_cores: places, dials }
         }
 
         pub(crate) fn knows_http2(&self, _: &Way) -> bool {
@@ -94,6 +101,7 @@ pub(crate) mod moment {
 
     impl Moment {
         pub(crate) const NEVER: Self = Self(u64::MAX);
+        pub(crate) const ZERO: Self = Self(0);
 
         pub(crate) fn now() -> Self {
             NOW.set(NOW.get() + 1);

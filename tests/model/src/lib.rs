@@ -1,7 +1,7 @@
 //! The wheel, the parker, the life of a connection and the attendance of callers, from abide's own
 //! source files, under a scheduler that tries many interleavings.
 //!
-//! `sync.rs`, `moment.rs`, `lend.rs`, `environment.rs` and `transport/` take the place of abide's
+//! `sync.rs`, `moment.rs`, `load.rs`, `lend.rs`, `environment.rs` and `transport/` take the place of abide's
 //! files of that name, `lane.rs` that of a lane with tokio's event loop, `wire.rs` and
 //! `connection.rs` that of what is on it. What has to hold is said in `properties.rs` of the wheel,
 //! in `lives.rs` of lives, and in `attending.rs` of all of it together. A failure prints its seed and its
@@ -19,6 +19,7 @@ mod lend;
 #[path = "../../../src/life.rs"]
 mod life;
 mod lives;
+mod load;
 mod moment;
 #[path = "../../../src/runtime/parker.rs"]
 mod parker;

@@ -24,6 +24,7 @@ fn the_books_balance_whatever_happens_and_everybody_is_served() {
         let mut limits = Limits::default().places_total(1 + random.below(6));
         limits = limits.places_per_route(1 + random.below(4)).dials_total(1 + random.below(5));
         limits = limits.http2_connections_per_route(1 + random.below(3));
+        limits = limits.http2_cores_per_route(1 + random.below(3));
         let mut world = World::new(limits.dials_per_route(1 + random.below(3)));
         for _ in 0..300 {
             step(&mut world, &mut random, &hosts);
@@ -46,7 +47,7 @@ fn the_books_balance_whatever_happens_and_everybody_is_served() {
 
 fn step(world: &mut World, random: &mut Random, hosts: &[Route]) {
     let host = &hosts[random.below(hosts.len())];
-    match random.below(12) {
+    match random.below(13) {
         0..=3 => {
             let priority = match random.below(3) {
                 0 => Priority::Background,
@@ -84,6 +85,13 @@ fn step(world: &mut World, random: &mut Random, hosts: &[Route]) {
             tickets.sort_unstable();
             if !tickets.is_empty() {
                 world.cancel(tickets[random.below(tickets.len())]);
+            }
+        }
+        11 => {
+            let busy = world.busy();
+            if !busy.is_empty() {
+                let load = if random.below(4) == 0 { 0 } else { 100 };
+                world.look_at_load(busy[random.below(busy.len())], load);
             }
         }
         _ => world.let_close(),

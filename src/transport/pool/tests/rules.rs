@@ -287,3 +287,95 @@ fn hosts_have_their_own_bounds() {
     world.connect(0);
     assert_eq!((world.dials.len(), world.waiting.len()), (0, 3));
 }
+
+/// Looks at all busy connections as often as it takes for something to follow.
+fn look_often(world: &mut World, load: u8) {
+    for _ in 0..20 {
+        for number in world.busy() {
+            world.look_at_load(number, load);
+        }
+    }
+}
+
+#[test]
+fn calls_that_use_a_lane_up_get_connections_on_other_lanes_as_many_as_there_may_be() {
+    let mut world = World::new(Limits::default().http2_cores_per_route(2));
+    let host = route("https://host2/");
+    world.interactive(&host);
+    let first = world.connect(0);
+    look_often(&mut world, 100);
+    assert!(world.dials.is_empty(), "nobody shares it");
+    world.interactive(&host);
+    look_often(&mut world, 89);
+    assert!(world.dials.is_empty(), "the lane has idle moments");
+    world.look_at_load(first, 100);
+    assert!(world.dials.is_empty(), "it may have been the beginning");
+    look_often(&mut world, 100);
+    assert_eq!(world.dials.len(), 1);
+    assert!(world.dials[0].elsewhere.contains(0), "the first one's lane");
+    let second = world.connect(0);
+    world.interactive(&host);
+    world.interactive(&host);
+    assert_eq!((world.connections[&first].exchanges, world.connections[&second].exchanges), (2, 2));
+    look_often(&mut world, 100);
+    assert!(world.dials.is_empty(), "two are as many as there may be");
+}
+
+#[test]
+fn no_connection_is_opened_for_load_without_a_free_place_nor_soon_after_one_was_refused() {
+    for limits in [
+        Limits::default().places_total(1),
+        Limits::default().http2_connections_per_route(1),
+        Limits::default(),
+    ] {
+        let mut world = World::new(limits.http2_cores_per_route(4));
+        let host = route("https://host2/");
+        world.interactive(&host);
+        world.interactive(&host);
+        world.connect(0);
+        look_often(&mut world, 100);
+        if !world.dials.is_empty() {
+            world.fail_dial(0);
+            look_often(&mut world, 100);
+        }
+        assert!(world.dials.is_empty());
+    }
+}
+
+#[test]
+fn a_connection_that_is_not_needed_for_its_lane_any_more_becomes_idle() {
+    let mut world = World::new(Limits::default().http2_cores_per_route(2));
+    let host = route("https://host2/");
+    world.interactive(&host);
+    world.interactive(&host);
+    let first = world.connect(0);
+    look_often(&mut world, 100);
+    let second = world.connect(0);
+    let on =
+        |world: &World| (world.connections[&first].exchanges, world.connections[&second].exchanges);
+    world.interactive(&host);
+    assert_eq!(on(&world), (2, 1));
+    look_often(&mut world, 20);
+    world.finish(second);
+    world.interactive(&host);
+    assert_eq!(on(&world), (3, 0), "one lane can carry it all");
+    // Only if the others are full, and from then on it is one of them again.
+    world.interactive(&host);
+    assert_eq!(on(&world), (3, 1));
+    world.finish(first);
+    world.finish(first);
+    world.interactive(&host);
+    world.interactive(&host);
+    assert_eq!(on(&world), (2, 2));
+    // Nobody is dialed for what is there.
+    world.finish(second);
+    look_often(&mut world, 20);
+    world.finish(second);
+    world.interactive(&host);
+    assert_eq!(on(&world), (3, 0));
+    look_often(&mut world, 100);
+    assert!(world.dials.is_empty());
+    world.finish(first);
+    world.interactive(&host);
+    assert_eq!(on(&world), (2, 1));
+}

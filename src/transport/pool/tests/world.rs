@@ -225,6 +225,14 @@ impl World {
         self.follow(number, next, effects);
     }
 
+    /// The lane of a connection is found to be as busy as this.
+    pub(super) fn look_at_load(&mut self, number: u64, load: u8) {
+        let route = Arc::clone(&self.connections[&number].route);
+        let effects = self.state.loaded(&route, number, load);
+        self.carry_out(effects);
+        self.check();
+    }
+
     /// What a connection does that was told to close and has nothing more to do.
     pub(super) fn end_if_told(&mut self, number: u64) {
         let connection = &self.connections[&number];
