@@ -194,7 +194,10 @@ impl RedirectOptions {
     /// Marks the values of the fields that are secret by their names.
     pub(crate) fn mark_secrets(&self, headers: &mut HeaderMap) {
         for name in &self.secret_names {
-            if let Entry::Occupied(mut values) = headers.entry(name) {
+            // Asking for the entry alone would make room for one.
+            if headers.contains_key(name)
+                && let Entry::Occupied(mut values) = headers.entry(name)
+            {
                 values.iter_mut().for_each(|value| value.set_sensitive(true));
             }
         }

@@ -86,6 +86,7 @@ fn options_that_a_call_does_not_use_cost_it_nothing() {
     check("another host", builder().host_options("other.test", HostOptions::default()));
     check("headers for nobody's spans", builder().log_headers(["server", "user-agent"]));
     check("a trace that is not told", builder().trace_context(|_| None));
+    check("names of secrets", builder().secret_headers(["x-api-key", "x-token"]));
     check("another name", builder().resolve_to("other.test", [([127, 0, 0, 1], 1).into()]));
 }
 
