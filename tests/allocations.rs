@@ -90,6 +90,40 @@ fn options_that_a_call_does_not_use_cost_it_nothing() {
     check("another name", builder().resolve_to("other.test", [([127, 0, 0, 1], 1).into()]));
 }
 
+/// With a thread in the background, so that what is done there is not counted here.
+#[cfg(feature = "gzip")]
+#[test]
+fn codings_are_undone_on_the_thread_that_calls() {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(&vec![7; PLAIN_BYTES]).unwrap();
+    let body = encoder.finish().unwrap();
+    assert!(body.len() < PLAIN_BYTES / 100);
+    let head = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: ";
+    let reply = [format!("{head}{}\r\n\r\n", body.len()).as_bytes(), &body].concat();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        while let Ok(1..) = stream.read(&mut [0; 1024]) {
+            stream.write_all(&reply).unwrap();
+        }
+    });
+    let client = builder().driving(Driving::Background).build().unwrap();
+    let bytes_on_caller = |decodes: bool| {
+        let call = || {
+            let reply = client.get(&url).decoding(decodes).send().unwrap();
+            assert_eq!(reply.bytes().len() >= PLAIN_BYTES, decodes);
+        };
+        call();
+        allocation_counter::measure(call).bytes_total
+    };
+    assert!(bytes_on_caller(false) < PLAIN_BYTES as u64 / 10);
+    assert!(bytes_on_caller(true) >= PLAIN_BYTES as u64);
+}
+
+#[cfg(feature = "gzip")]
+const PLAIN_BYTES: usize = 1 << 20;
+
 /// Nobody is asked, so that the server may answer once only.
 #[cfg(feature = "cache")]
 #[test]
