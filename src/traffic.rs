@@ -1,8 +1,11 @@
 //! What went over one connection so far.
 
-use std::sync::{
-    OnceLock,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    net::SocketAddr,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use crate::moment::Moment;
@@ -12,6 +15,8 @@ use crate::moment::Moment;
 pub(crate) struct Traffic {
     /// The number of the connection.
     connection: u64,
+    /// Who is at its other end, unless that is no address.
+    peer: Option<SocketAddr>,
     exchanges: AtomicU64,
     received: AtomicU64,
     sent: AtomicU64,
@@ -28,9 +33,13 @@ pub(crate) struct Traffic {
 
 impl Traffic {
     /// Of a connection with a number of its own.
-    pub(crate) fn of_next_connection() -> Self {
+    pub(crate) fn of_next_connection(peer: Option<SocketAddr>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        Self { connection: NEXT.fetch_add(1, Ordering::Relaxed), ..Self::default() }
+        Self { connection: NEXT.fetch_add(1, Ordering::Relaxed), peer, ..Self::default() }
+    }
+
+    pub(crate) const fn peer(&self) -> Option<SocketAddr> {
+        self.peer
     }
 
     /// The number of the connection.

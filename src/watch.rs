@@ -1,6 +1,7 @@
 //! What the lane tells the waiting caller while an exchange runs: phase, times, progress.
 
 use std::{
+    net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
@@ -259,6 +260,11 @@ impl Watch {
     /// The number of the connection that carries the exchange; 0 if there is none.
     pub(crate) fn connection(&self) -> u64 {
         self.carrier().as_ref().map_or(0, |carrier| carrier.traffic.connection())
+    }
+
+    /// Who is at the other end of it, if there is one and that is known.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        self.carrier().as_ref().and_then(|carrier| carrier.traffic.peer())
     }
 
     fn entered_at(&self, phase: Phase) -> Moment {

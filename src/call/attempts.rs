@@ -224,7 +224,7 @@ async fn attempt(
         }
     };
     let ended = cx.within(exchange).await.and_then(|ended| ended);
-    spans::exchanged(&span, means.config(), &ended);
+    spans::exchanged(&span, means.config(), &cx.watch, &ended);
     events::attempt_ended(cx, &ended);
     ended.map_err(|error| error.in_queue_for(&hop.url))
 }

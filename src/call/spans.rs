@@ -18,6 +18,7 @@ use crate::{
     origin,
     redirects::RedirectOptions,
     runtime::{Answer, Failure},
+    watch::Watch,
 };
 
 /// The span of a whole call, from before its first step until its body has ended.
@@ -113,6 +114,7 @@ pub(super) fn sent(span: &Span, config: &Config, headers: &HeaderMap) {
 pub(super) fn exchanged(
     span: &Span,
     config: &Config,
+    watch: &Watch,
     ended: &Result<Result<Answer, Failure>, Error>,
 ) {
     if span.is_disabled() {
@@ -122,6 +124,7 @@ pub(super) fn exchanged(
         Ok(Ok(answer)) => answer,
         Ok(Err(Failure { error, .. })) | Err(error) => {
             span.record("otel.status_code", "ERROR");
+            record_carrier(span, watch);
             return failed(span, error);
         }
     };
@@ -151,6 +154,17 @@ pub(super) fn answered(span: &Span, status: StatusCode) {
 /// Tells that it has failed.
 pub(super) fn failed(span: &Span, error: &Error) {
     span.record("error.type", error.kind().name());
+}
+
+/// Tells which connection carried what has failed, if one did.
+fn record_carrier(span: &Span, watch: &Watch) {
+    match watch.connection() {
+        0 => {}
+        number => drop(span.record("connection", number)),
+    }
+    if let Some(peer) = watch.peer() {
+        record_peer(span, peer);
+    }
 }
 
 fn record_peer(span: &Span, peer: SocketAddr) {

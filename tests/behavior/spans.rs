@@ -117,6 +117,10 @@ fn a_failure_is_told_by_its_kind() {
     for name in NESTED {
         assert_eq!(spans.named(name)[0].get("error.type"), "protocol", "{name}");
     }
+    let exchange = &spans.named("exchange")[0];
+    assert_eq!(exchange.get("network.peer.address"), "127.0.0.1");
+    assert_eq!(exchange.get("network.peer.port"), server.addr().port().to_string());
+    assert_ne!(exchange.get("connection"), "");
     let cancelled = Feedback::new();
     cancelled.cancel();
     let spans = Spans::default();

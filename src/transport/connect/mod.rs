@@ -126,12 +126,13 @@ impl Connector {
             Via::Tunnel(proxy) => self.through(proxy, &way.origin, &mut steps).await?,
         };
         let tcp = stream.tcp();
+        let remote_addr = tcp.and_then(|tcp| tcp.peer_addr().ok());
         let mut facts = Facts {
-            remote_addr: tcp.and_then(|tcp| tcp.peer_addr().ok()),
+            remote_addr,
             local_addr: tcp.and_then(|tcp| tcp.local_addr().ok()),
             proxy: way.proxy().cloned(),
             tls_version: stream.tls_version(),
-            traffic: Arc::new(Traffic::of_next_connection()),
+            traffic: Arc::new(Traffic::of_next_connection(remote_addr)),
             home,
         };
         if !way.negotiates() {
