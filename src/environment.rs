@@ -54,14 +54,19 @@ impl<T> OfProcess<T> {
         Self { value: Some(value), process: ProcessId::last_seen() }
     }
 
-    pub(crate) const fn get_mut(&mut self) -> Option<&mut T> {
-        self.value.as_mut()
+    /// `None` in a child process, if the fork was noticed.
+    pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
+        if self.is_here() { self.value.as_mut() } else { None }
+    }
+
+    fn is_here(&self) -> bool {
+        self.process == ProcessId::last_seen()
     }
 }
 
 impl<T> Drop for OfProcess<T> {
     fn drop(&mut self) {
-        if self.process != ProcessId::last_seen() {
+        if !self.is_here() {
             std::mem::forget(self.value.take());
         }
     }

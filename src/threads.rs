@@ -56,9 +56,10 @@ impl Crew {
         let mut names = (0_usize..).map(|number| format!("{what}-{number}"));
         let name = names.find(|name| !is_taken(name)).unwrap_or_default();
         let has_ended = Arc::new(AtomicBool::new(false));
-        let ending = Ending { crew: Arc::clone(self), has_ended: Arc::clone(&has_ended) };
+        let (crew, ended) = (Arc::clone(self), Arc::clone(&has_ended));
         let run = move || {
-            let _ending = ending;
+            // Made here: a thread that could not be started has no end to tell of.
+            let _ending = Ending { crew, has_ended: ended };
             run();
         };
         let handle = thread::Builder::new().name(name.clone()).spawn(run)?;
