@@ -48,7 +48,9 @@ pub(crate) struct Config {
 /// took 56 KiB of stack over plain HTTP and 80 KiB over TLS, its thread's own needs included, and 160
 /// and 192 KiB in a build without optimization. Inside somebody else's async runtime a thread leaves
 /// the event loop to a background thread. HTTP/2 connections, which many calls share, are always left
-/// to one.
+/// to one. Background threads are there while they are needed and end with the connections that they
+/// look after: a client that calls one host from one thread has one of them, an idle one without
+/// connections none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Driving {

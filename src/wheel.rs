@@ -6,6 +6,7 @@
 //! looked at, each step sequentially consistent, so no work can fall between two drivers.
 
 use std::{
+    io,
     task::{Context, Waker},
     time::Duration,
 };
@@ -13,8 +14,9 @@ use std::{
 use crate::{
     load::Load,
     moment::Moment,
+    post::Post,
     sync::{
-        Arc, Condvar, Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::SeqCst},
     },
 };
@@ -39,7 +41,11 @@ pub(crate) struct Wheel {
     connections: AtomicUsize,
     let_go_at: AtomicU64,
     stopped: AtomicBool,
-    keeper: Bell,
+    /// Whether there is work for a keeper that could not be started, so that the steward looks.
+    forsaken: AtomicBool,
+    keeper: Post,
+    /// Shared by the lanes of a client.
+    steward: Arc<Post>,
     load: Arc<Load>,
     /// Wakes the keeper out of its event loop; held for a look or a change only.
     keeper_waker: Mutex<Option<Waker>>,
@@ -53,8 +59,18 @@ enum Driver {
     Keeper,
 }
 
+/// What a steward has to do for a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Care {
+    Nothing,
+    /// To look again, when so much time has gone by.
+    After(Duration),
+    /// To have its keeper drive.
+    Now,
+}
+
 impl Wheel {
-    pub(crate) fn new(number: usize, is_lent: bool) -> Arc<Self> {
+    pub(crate) fn new(number: usize, is_lent: bool, keeper: Post, steward: Arc<Post>) -> Arc<Self> {
         Arc::new(Self {
             number,
             is_lent,
@@ -67,7 +83,9 @@ impl Wheel {
             connections: AtomicUsize::new(0),
             let_go_at: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
-            keeper: Bell::default(),
+            forsaken: AtomicBool::new(false),
+            keeper,
+            steward,
             load: Arc::default(),
             keeper_waker: Mutex::new(None),
         })
@@ -102,18 +120,60 @@ impl Wheel {
         Work { wheel: Arc::clone(self) }
     }
 
-    /// Counts a connection, until the guard is dropped.
-    pub(crate) fn connection(self: &Arc<Self>) -> OnLane {
-        self.connections.fetch_add(1, SeqCst);
-        // From now on it has to look whether anybody reads their events.
-        self.keeper.ring();
-        OnLane { wheel: Arc::clone(self) }
+    /// Counts a connection, until the guard is dropped; fails if nobody can watch it.
+    pub(crate) fn connection(self: &Arc<Self>) -> io::Result<OnLane> {
+        if self.connections.fetch_add(1, SeqCst) == 0 {
+            self.note_time();
+        }
+        let on_lane = OnLane { wheel: Arc::clone(self) };
+        // From now on somebody has to look whether anybody reads their events.
+        if !self.keeper.ring() {
+            let watcher = if self.is_lent { &*self.steward } else { &self.keeper };
+            watcher.call()?;
+        }
+        Ok(on_lane)
     }
 
-    /// Calls the keeper if there may be work and nobody drives; after a message was sent.
+    /// Calls the keeper if there is work and nobody drives; after a message was sent.
     pub(crate) fn see_to_it(&self) {
-        if !self.is_driven() {
-            self.keeper.ring();
+        if !self.is_driven() && self.has_work() {
+            self.call_keeper();
+        }
+    }
+
+    fn call_keeper(&self) {
+        // If it is forsaken already, the steward looks for work after that was counted.
+        if self.keeper.ring() || self.forsaken.load(SeqCst) || self.fill_keeper() {
+            return;
+        }
+        if self.steward.call().is_err() {
+            self.forsaken.store(false, SeqCst);
+        }
+    }
+
+    /// Has the keeper look, a new one if there is none; whether there is one now.
+    pub(crate) fn fill_keeper(&self) -> bool {
+        let is_filled = self.keeper.call().is_ok();
+        self.forsaken.store(!is_filled, SeqCst);
+        is_filled
+    }
+
+    /// What the steward has to do.
+    pub(crate) fn care(&self) -> Care {
+        let was_forsaken = self.forsaken.swap(false, SeqCst);
+        if self.keeper.is_filled() {
+            return Care::Nothing;
+        }
+        if was_forsaken && self.has_work() {
+            self.forsaken.store(true, SeqCst);
+            return Care::Now;
+        }
+        if self.connections() == 0 {
+            return Care::Nothing;
+        }
+        match self.unwatched_in() {
+            Duration::ZERO => Care::Now,
+            patience => Care::After(patience),
         }
     }
 
@@ -128,22 +188,34 @@ impl Wheel {
         taken.ok().map(|_| Held { wheel: Arc::clone(self) })
     }
 
-    /// Waits until the keeper has to drive; `None` when the lane was stopped.
+    /// Waits until the keeper has to drive; `None` when it has left its post.
     pub(crate) fn await_turn(self: &Arc<Self>) -> Option<Turn> {
         loop {
             if self.stopped.load(SeqCst) {
+                self.forget_keeper();
                 return None;
             }
             let ends = self.ends.load(SeqCst);
             let has_work = self.has_work();
-            let is_unwatched = self.is_unwatched();
-            if (has_work || is_unwatched)
+            if (has_work || self.is_unwatched())
                 && let Some(held) = self.take(Driver::Keeper)
             {
                 return Some(Turn { held, watches: !has_work, ends });
             }
-            self.keeper.wait(self.patience());
+            if !self.keeper.wait(self.watch_limit()) && self.keeper_leaves() {
+                return None;
+            }
         }
+    }
+
+    /// Leaves a lane that has had no connections for a while; whether it has.
+    fn keeper_leaves(&self) -> bool {
+        if self.connections() > 0 || self.is_busy() {
+            return false;
+        }
+        // The next one's waker must not be taken for this one's.
+        self.forget_keeper();
+        self.keeper.give_up()
     }
 
     /// Whether somebody has to drive: for work that is no lull, or whose lull is over.
@@ -171,38 +243,49 @@ impl Wheel {
 
     /// Whether connections have been left to themselves for long enough.
     fn is_unwatched(&self) -> bool {
-        let let_go_at = Moment::from_nanos(self.let_go_at.load(SeqCst));
-        let limit = if self.lulls.load(SeqCst) > 0 { LULL_MAX } else { UNWATCHED_MAX };
-        self.connections() > 0 && !self.is_driven() && let_go_at.plus(limit) <= Moment::now()
+        self.connections() > 0 && self.unwatched_in() == Duration::ZERO
     }
 
-    /// How long the keeper may sleep without being called.
-    fn patience(&self) -> Option<Duration> {
-        if self.lulls.load(SeqCst) > 0 {
-            Some(LULL_MAX)
-        } else if self.connections() > 0 {
-            Some(UNWATCHED_MAX)
-        } else {
-            None
+    /// In how much time, at least, connections will have been left to themselves for long enough.
+    fn unwatched_in(&self) -> Duration {
+        if self.is_driven() {
+            return self.watch_limit();
         }
+        let let_go_at = Moment::from_nanos(self.let_go_at.load(SeqCst));
+        let_go_at.plus(self.watch_limit()).since(Moment::now())
+    }
+
+    /// How long connections may be left without anybody who reads their events.
+    fn watch_limit(&self) -> Duration {
+        if self.lulls.load(SeqCst) > 0 { LULL_MAX } else { UNWATCHED_MAX }
+    }
+
+    fn note_time(&self) {
+        self.let_go_at.store(Moment::now().nanos(), SeqCst);
+    }
+
+    /// Starts no keeper from now on.
+    pub(crate) fn fill_no_more(&self) {
+        self.keeper.fill_no_more();
     }
 
     /// Ends the keeper, wherever it is.
     pub(crate) fn stop(&self) {
         self.stopped.store(true, SeqCst);
-        self.keeper.ring();
+        self.keeper.close();
         self.wake_keeper();
     }
 
     /// Forgets the keeper that has left, and with it its event loop.
-    pub(crate) fn forget_keeper(&self) {
+    fn forget_keeper(&self) {
         let waker = self.keeper_waker.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(waker);
     }
 
     /// Has a keeper that drives look whether its turn is over.
     fn call_off(&self) {
-        if self.is_lent && self.driver.load(SeqCst) == Driver::Keeper as u8 {
+        let may_be_over = self.is_lent || self.connections() == 0;
+        if may_be_over && self.driver.load(SeqCst) == Driver::Keeper as u8 {
             self.wake_keeper();
         }
     }
@@ -223,9 +306,9 @@ impl Work {
     /// Says that for the time being only the caller can get this further.
     pub(crate) fn lull(&self) -> Lull {
         self.wheel.lulls.fetch_add(1, SeqCst);
-        if self.wheel.is_lent {
-            // From now on the keeper's patience is the shorter one.
-            self.wheel.keeper.ring();
+        // From now on the patience of who watches is the shorter one.
+        if self.wheel.is_lent && !self.wheel.keeper.ring() {
+            self.wheel.steward.ring();
         }
         Lull { wheel: Arc::clone(&self.wheel) }
     }
@@ -261,9 +344,7 @@ pub(crate) struct Attended {
 impl Drop for Attended {
     fn drop(&mut self) {
         self.wheel.attended.fetch_sub(1, SeqCst);
-        if self.wheel.has_work() {
-            self.wheel.see_to_it();
-        }
+        self.wheel.see_to_it();
     }
 }
 
@@ -301,10 +382,10 @@ pub(crate) struct Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.wheel.let_go_at.store(Moment::now().nanos(), SeqCst);
+        self.wheel.note_time();
         self.wheel.driver.store(Driver::Nobody as u8, SeqCst);
         if self.wheel.has_work() {
-            self.wheel.keeper.ring();
+            self.wheel.call_keeper();
         }
     }
 }
@@ -328,43 +409,8 @@ impl Turn {
             return true;
         }
         let has_ended = wheel.ends.load(SeqCst) != self.ends;
-        let has_connections = wheel.connections.load(SeqCst) > 0;
-        wheel.is_lent
-            && wheel.work.load(SeqCst) == 0
-            && (has_ended || !self.watches || !has_connections)
-    }
-}
-
-/// What a keeper sleeps on.
-#[derive(Debug, Default)]
-struct Bell {
-    /// Whether it has been rung; held for a look or a change only.
-    rung: Mutex<bool>,
-    heard: Condvar,
-}
-
-impl Bell {
-    fn ring(&self) {
-        let mut rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
-        if !std::mem::replace(&mut rung, true) {
-            drop(rung);
-            self.heard.notify_one();
-        }
-    }
-
-    fn wait(&self, patience: Option<Duration>) {
-        let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut rung = match patience {
-            Some(patience) => {
-                let waited = self.heard.wait_timeout_while(rung, patience, |rung| !*rung);
-                waited.unwrap_or_else(PoisonError::into_inner).0
-            }
-            None => {
-                let waited = self.heard.wait_while(rung, |rung| !*rung);
-                waited.unwrap_or_else(PoisonError::into_inner)
-            }
-        };
-        *rung = false;
+        let lets_go = wheel.is_lent && (has_ended || !self.watches);
+        !wheel.is_busy() && (lets_go || wheel.connections() == 0)
     }
 }
 

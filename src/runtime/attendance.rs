@@ -8,7 +8,8 @@ use super::{
     parker::Parker,
 };
 use crate::{
-    environment::OfProcess, life::Life, moment::Moment, transport::pool::HandIn, wheel::Attended,
+    environment::OfProcess, life::Life, moment::Moment, steward::Tended, transport::pool::HandIn,
+    wheel::Attended,
 };
 
 /// The lane that a call has to do with, and its connection if the caller may attend that.
@@ -28,7 +29,7 @@ struct Attends {
     life: Option<Arc<Life>>,
     /// Whether the life wakes this thread at present.
     is_present: bool,
-    /// Counts the job while this thread sees to it.
+    /// Counts the job, or the dial before it, while this thread sees to it.
     job: Option<Attended>,
 }
 
@@ -41,11 +42,12 @@ impl<'s> Attendance<'s> {
     /// Goes over to what the call has planned.
     pub(super) fn take_up(&mut self, plan: Plan) {
         self.leave();
-        let Plan { lane, life, hand_in } = plan;
+        let Plan { lane, life, hand_in, dial } = plan;
         self.lane = Some(lane);
         self.hand_in = hand_in;
         if let Some(attends) = self.attends.get_mut() {
             attends.life = life;
+            attends.job = dial;
         }
     }
 
@@ -109,10 +111,9 @@ impl Drop for Attendance<'_> {
 
 impl Attends {
     fn leave(&mut self, waker: &Waker) {
-        if !std::mem::take(&mut self.is_present) {
-            return;
-        }
-        if let Some(life) = &self.life {
+        if std::mem::take(&mut self.is_present)
+            && let Some(life) = &self.life
+        {
             if life.is_woken() {
                 let _ = life.poll(|| ());
             }

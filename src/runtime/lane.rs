@@ -21,6 +21,8 @@ use crate::{
     life::Life,
     load::Load,
     moment::Moment,
+    post::Post,
+    steward::Tended,
     threads::Crew,
     transport::pool::HandIn,
     wheel::{Held, OnLane, Turn, Wheel, Work},
@@ -43,19 +45,31 @@ struct EventLoop {
 }
 
 impl Lane {
-    /// Makes an event loop and its keeper.
-    pub(super) fn start(number: usize, is_lent: bool, crew: &Arc<Crew>) -> Result<Arc<Self>> {
-        let wheel = Wheel::new(number, is_lent);
-        let runtime = event_loop(wheel.load()).map_err(not_started)?;
-        let event_loop = RwLock::new(Some(EventLoop { runtime, alarm: Alarm::default() }));
-        let lane = Arc::new(Self { event_loop, tasks: Mutex::default(), wheel });
-        let kept = Arc::clone(&lane);
-        crew.start("abide-lane", move || kept.keep()).map_err(not_started)?;
+    /// Makes an event loop; its keeper comes when it is needed.
+    pub(super) fn make(
+        number: usize,
+        is_lent: bool,
+        crew: &Arc<Crew>,
+        steward: &Arc<Post>,
+    ) -> Result<Arc<Self>> {
+        let lane = Arc::new_cyclic(|lane: &Weak<Self>| {
+            let (lane, crew) = (Weak::clone(lane), Arc::clone(crew));
+            let keeper = Post::new(move || match lane.upgrade() {
+                Some(lane) => crew.start("abide-lane", move || lane.keep()),
+                None => Err(io::Error::other("the lane has ended")),
+            });
+            let wheel = Wheel::new(number, is_lent, keeper, Arc::clone(steward));
+            Self { event_loop: RwLock::default(), tasks: Mutex::default(), wheel }
+        });
+        let runtime = event_loop(lane.wheel.load()).map_err(not_started)?;
+        let made = EventLoop { runtime, alarm: Alarm::default() };
+        *lane.event_loop.write().unwrap_or_else(PoisonError::into_inner) = Some(made);
         Ok(lane)
     }
 
-    pub(super) const fn wheel(&self) -> &Arc<Wheel> {
-        &self.wheel
+    /// Counts a connection there that will be dialed.
+    pub(super) fn connection(&self) -> Result<OnLane> {
+        self.wheel.connection().map_err(not_started)
     }
 
     /// Runs the life of a connection on the lane; the guards count it and keep the lane driven.
@@ -102,16 +116,6 @@ impl Lane {
         drop(held);
     }
 
-    /// Reads what has happened to the lane's connections.
-    pub(super) fn look(&self, held: Held) {
-        let event_loop = self.event_loop();
-        let Some(EventLoop { runtime, .. }) = &*event_loop else { return };
-        let inside = lend::Inside::enter(self.wheel.number());
-        runtime.block_on(yield_now());
-        drop(inside);
-        drop(held);
-    }
-
     /// Has the lane driven until it has nothing more to do.
     pub(super) fn run_once(&self) {
         let work = self.wheel.work();
@@ -129,7 +133,6 @@ impl Lane {
                 tracing::warn!(lane = self.wheel.number(), "the event loop panicked");
             }
         }
-        self.wheel.forget_keeper();
     }
 
     fn keep_turn(&self, turn: &Turn) {
@@ -155,7 +158,14 @@ impl Lane {
     pub(super) fn abort(&self) {
         let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).split_off(0);
         tasks.iter().for_each(AbortHandle::abort);
-        self.run_once();
+        if !tasks.is_empty() {
+            self.run_once();
+        }
+    }
+
+    /// Has no keeper come any more; one that is there stays.
+    pub(super) fn fill_no_more(&self) {
+        self.wheel.fill_no_more();
     }
 
     /// Ends the lane; returns at once.
@@ -172,6 +182,21 @@ impl Lane {
 
     fn event_loop(&self) -> RwLockReadGuard<'_, Option<EventLoop>> {
         self.event_loop.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tended for Lane {
+    fn wheel(&self) -> &Arc<Wheel> {
+        &self.wheel
+    }
+
+    fn look(&self, held: Held) {
+        let event_loop = self.event_loop();
+        let Some(EventLoop { runtime, .. }) = &*event_loop else { return };
+        let inside = lend::Inside::enter(self.wheel.number());
+        runtime.block_on(yield_now());
+        drop(inside);
+        drop(held);
     }
 }
 

@@ -1,14 +1,21 @@
 //! The lanes of a client: which there are, and where the next connection goes.
 
 use std::{
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    io,
+    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
     thread,
     time::Duration,
 };
 
 use super::lane::Lane;
 use crate::{
-    config::Driving, error::Result, moment::Moment, threads::Crew, transport::pool::LaneSet,
+    config::Driving,
+    error::Result,
+    moment::Moment,
+    post::Post,
+    steward::{Tended, tend},
+    threads::Crew,
+    transport::pool::LaneSet,
     wheel::OnLane,
 };
 
@@ -19,11 +26,25 @@ pub(crate) struct Lanes {
     choosing: Mutex<()>,
     driving: Driving,
     crew: Arc<Crew>,
+    /// Looks after lanes without a keeper.
+    steward: Arc<Post>,
 }
 
 impl Lanes {
-    pub(super) fn new(driving: Driving, crew: Arc<Crew>) -> Self {
-        Self { lanes: Default::default(), choosing: Mutex::new(()), driving, crew }
+    pub(super) fn new(driving: Driving, crew: Arc<Crew>) -> Arc<Self> {
+        Arc::new_cyclic(|lanes: &Weak<Self>| {
+            let (lanes, stewards) = (Weak::clone(lanes), Arc::clone(&crew));
+            let steward = Post::new(move || match lanes.upgrade() {
+                Some(lanes) => stewards.start("abide-steward", move || lanes.tend()),
+                None => Err(io::Error::other("the client has ended")),
+            });
+            let steward = Arc::new(steward);
+            Self { lanes: Default::default(), choosing: Mutex::new(()), driving, crew, steward }
+        })
+    }
+
+    fn tend(&self) {
+        tend(&self.steward, || self.made_so_far());
     }
 
     pub(super) fn get(&self, number: usize) -> Option<&Arc<Lane>> {
@@ -40,7 +61,7 @@ impl Lanes {
         // One at a time: two connections that could have a lane each must not share one.
         let _choosing = self.choosing.lock().unwrap_or_else(PoisonError::into_inner);
         let lane = self.made(self.choose(avoid, used_up))?;
-        Ok((lane, lane.wheel().connection()))
+        Ok((lane, lane.connection()?))
     }
 
     fn choose(&self, avoid: Option<usize>, used_up: LaneSet) -> usize {
@@ -62,11 +83,19 @@ impl Lanes {
         if let Some(lane) = slot.get() {
             return Ok(lane);
         }
-        let lane = Lane::start(number, self.driving == Driving::Lent, &self.crew)?;
+        let is_lent = self.driving == Driving::Lent;
+        let lane = Lane::make(number, is_lent, &self.crew, &self.steward)?;
         Ok(slot.get_or_init(|| lane))
     }
 
+    /// Starts no threads any more.
+    pub(super) fn start_no_more(&self) {
+        self.made_so_far().for_each(|lane| lane.fill_no_more());
+        self.steward.fill_no_more();
+    }
+
     pub(super) fn stop(&self) {
+        self.steward.close();
         self.made_so_far().for_each(|lane| lane.stop());
     }
 

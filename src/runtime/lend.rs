@@ -5,7 +5,7 @@ use std::{cell::Cell, sync::Arc};
 use tokio::runtime::Handle;
 
 use super::lane::Lane;
-use crate::{life::Life, transport::pool::HandIn};
+use crate::{life::Life, transport::pool::HandIn, wheel::Attended};
 
 thread_local! {
     /// The lane that this thread runs at present.
@@ -22,6 +22,8 @@ pub(super) struct Plan {
     pub(super) lane: Arc<Lane>,
     pub(super) life: Option<Arc<Life>>,
     pub(super) hand_in: Option<HandIn>,
+    /// Counts a dial that this thread is going to drive.
+    pub(super) dial: Option<Attended>,
 }
 
 /// Whether this thread may attend a connection: not inside a lane, and not while its thread-local

@@ -30,6 +30,7 @@ use crate::{
     lifecycle::Shutdown,
     origin::Route,
     stats::Stats,
+    steward::Tended,
     threads::Crew,
     transport::{
         self,
@@ -55,7 +56,7 @@ impl Runtime {
         let learns = transport::learns_http2(config);
         let pool = Pool::new(config.limits, config.connections.clone(), learns);
         let crew = Arc::<Crew>::default();
-        let lanes = Arc::new(Lanes::new(config.driving, Arc::clone(&crew)));
+        let lanes = Lanes::new(config.driving, Arc::clone(&crew));
         let connector = Arc::new(Connector::new(config, &crew));
         let (weak, dialer) = (Arc::downgrade(&lanes), Arc::clone(&connector));
         pool.start_dials_with(move |dial| start_dial(&weak, dial, &dialer));
@@ -77,7 +78,7 @@ impl Runtime {
             && let Some(lane) = self.lanes.get(hand_in.lane())
         {
             let (lane, life) = (Arc::clone(lane), hand_in.life());
-            lend::plan(Plan { lane, life, hand_in: Some(hand_in) });
+            lend::plan(Plan { lane, life, hand_in: Some(hand_in), dial: None });
         }
         ticket
     }
@@ -130,7 +131,7 @@ impl Lender {
     /// Has the thread attend the connection when it waits next.
     pub(crate) fn plan(&self) {
         let life = if lend::may_attend() { self.life.upgrade() } else { None };
-        lend::plan(Plan { lane: Arc::clone(&self.lane), life, hand_in: None });
+        lend::plan(Plan { lane: Arc::clone(&self.lane), life, hand_in: None, dial: None });
     }
 
     /// Has somebody look after the lane now: an exchange there was given up.
@@ -145,18 +146,21 @@ fn start_dial(lanes: &Weak<Lanes>, dial: Dial, connector: &Arc<Connector>) {
         Ok(chosen) => chosen,
         Err(error) => return dial.fail(error),
     };
+    // Whoever asked for it will wait, and may as well drive its dial.
+    let seen_to = lend::submits().then(|| lane.wheel().attended());
     let connector = Arc::clone(connector);
     lane.spawn(on_lane, |wheel, guards, life| {
         transport::establish(dial, connector, wheel, guards, life)
     });
-    if lend::submits() {
-        // Whoever asked for it will wait, and may as well drive its dial.
-        lend::plan(Plan { lane: Arc::clone(lane), life: None, hand_in: None });
+    if seen_to.is_some() {
+        lend::plan(Plan { lane: Arc::clone(lane), life: None, hand_in: None, dial: seen_to });
     }
 }
 
 impl Drop for Runtime {
     fn drop(&mut self) {
+        // What is left on lanes without a keeper is closed with them.
+        self.lanes.start_no_more();
         self.pool.close();
         self.lanes.stop();
     }

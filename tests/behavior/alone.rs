@@ -8,7 +8,24 @@ pub(crate) fn run_alone(name: &str, variables: &[(&str, &str)]) {
     if cfg!(not(target_os = "linux")) {
         return;
     }
-    let output = Command::new(std::env::current_exe().unwrap())
+    run(Command::new(std::env::current_exe().unwrap()), name, variables);
+}
+
+/// The same with a bound on its memory that it can reach; a thread needs much of it.
+#[track_caller]
+pub(crate) fn run_alone_with_little_room(name: &str) {
+    if cfg!(not(target_os = "linux")) {
+        return;
+    }
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -v 2000000; exec \"$0\" \"$@\""]);
+    shell.arg(std::env::current_exe().unwrap());
+    run(shell, name, &[("RUST_MIN_STACK", "67108864")]);
+}
+
+#[track_caller]
+fn run(mut command: Command, name: &str, variables: &[(&str, &str)]) {
+    let output = command
         .args(["--exact", name, "--ignored", "--test-threads", "1", "--nocapture"])
         .envs(variables.iter().copied())
         .output()

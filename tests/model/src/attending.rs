@@ -19,6 +19,8 @@ use crate::{
     lend::Plan,
     moment::{self, Moment, Time},
     parker::Parker,
+    steward::Tended,
+    wheel::Attended,
 };
 
 #[test]
@@ -39,13 +41,15 @@ fn every_call_gets_its_answer_from_a_keeper_that_never_lends() {
 /// Two connections of one lane, one of which goes from caller to caller.
 fn attend_all(time: Time, is_lent: bool) {
     moment::begin(time);
-    let (lane, keeper) = Lane::start(is_lent);
-    let connections = [(); 2].map(|()| Connection::open(&lane));
-    let callers = [(0, 0), (0, 1), (1, 0)].map(|(connection, before)| {
+    let lane = Lane::make(is_lent);
+    let (dialed, dial) = Connection::dial(&lane);
+    let connections = [Connection::open(&lane), dialed];
+    let callers = [(0, 0, None), (0, 1, None), (1, 0, Some(dial))];
+    let callers = callers.map(|(connection, before, dial)| {
         let (lane, connection) = (Arc::clone(&lane), Arc::clone(&connections[connection]));
         thread::spawn(move || {
             connection.await_freed(before);
-            call(&lane, &connection);
+            call(&lane, &connection, dial);
         })
     });
     callers.into_iter().for_each(|caller| caller.join().unwrap());
@@ -57,12 +61,11 @@ fn attend_all(time: Time, is_lent: bool) {
     while lane.wheel().is_busy() || lane.wheel().connections() > 0 {
         thread::yield_now();
     }
-    lane.wheel().stop();
-    keeper.join().unwrap();
+    lane.end();
 }
 
 /// As `runtime/wait.rs` does it; it may be given up, or run a listener now and then.
-fn call(lane: &Arc<Lane>, connection: &Connection) {
+fn call(lane: &Arc<Lane>, connection: &Connection, dial: Option<Attended>) {
     let parker = Parker::new();
     let waker = Waker::from(Arc::clone(&parker));
     let answer = Answer::new(&parker);
@@ -77,9 +80,10 @@ fn call(lane: &Arc<Lane>, connection: &Connection) {
     });
     let request = Request { answer: Arc::clone(&answer), is_wanted: Arc::clone(&is_wanted) };
     let mut attendance = Attendance::new(&waker);
-    let life = thread_rng().gen_bool(0.8).then(|| Arc::clone(&connection.life));
+    let attends = dial.is_none() && thread_rng().gen_bool(0.8);
+    let life = attends.then(|| Arc::clone(&connection.life));
     let hand_in = Some(connection.hand_in(request));
-    attendance.take_up(Plan { lane: Arc::clone(lane), life, hand_in });
+    attendance.take_up(Plan { lane: Arc::clone(lane), life, hand_in, dial });
     loop {
         parker.take_notification();
         if answer.is_there() {

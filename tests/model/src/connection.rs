@@ -18,8 +18,9 @@ use shuttle::{
 use crate::{
     lane::{Answer, Lane},
     life::Life,
+    steward::Tended,
     transport::pool::HandIn,
-    wheel::{OnLane, Work},
+    wheel::{Attended, OnLane, Work},
 };
 
 pub(crate) struct Connection {
@@ -56,9 +57,15 @@ pub(crate) struct Request {
 }
 
 impl Connection {
+    /// Dials; whoever gets the guard is going to drive that.
+    pub(crate) fn dial(lane: &Arc<Lane>) -> (Arc<Self>, Attended) {
+        let dial = lane.wheel().attended();
+        (Self::open(lane), dial)
+    }
+
     pub(crate) fn open(lane: &Arc<Lane>) -> Arc<Self> {
         let link = Arc::new(Link::default());
-        let guards = (lane.wheel().connection(), lane.wheel().work());
+        let guards = (lane.connection(), lane.wheel().work());
         let course = course(Arc::clone(&link), guards);
         let life = Life::begin(|_| course);
         lane.spawn(&life);

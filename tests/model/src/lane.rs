@@ -4,13 +4,15 @@
 use std::{
     collections::VecDeque,
     future::{Future, poll_fn},
+    io,
     pin::pin,
     task::{Context, Poll, Wake, Waker},
 };
 
 use shuttle::{
+    rand::{Rng, thread_rng},
     sync::{
-        Arc, Condvar, Mutex,
+        Arc, Condvar, Mutex, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     thread::{self, JoinHandle},
@@ -20,25 +22,64 @@ use crate::{
     life::Life,
     moment::Moment,
     parker::Parker,
+    post::Post,
+    steward::{Tended, tend},
     transport::pool::HandIn,
-    wheel::{Held, Lull, Turn, Wheel, Work},
+    wheel::{Held, Lull, OnLane, Turn, Wheel, Work},
 };
 
 pub(crate) struct Lane {
     pub(crate) wheel: Arc<Wheel>,
+    steward: Arc<Post>,
     events: Arc<Events>,
+    threads: Arc<Threads>,
+}
+
+/// The threads of a lane's client.
+#[derive(Default)]
+pub(crate) struct Threads {
+    all: Mutex<Vec<JoinHandle<()>>>,
+    keepers: AtomicUsize,
+    stewards: AtomicUsize,
+    /// Whether none can be started.
+    pub(crate) are_scarce: AtomicBool,
 }
 
 impl Lane {
-    pub(crate) fn start(is_lent: bool) -> (Arc<Self>, JoinHandle<()>) {
-        let lane = Arc::new(Self { wheel: Wheel::new(0, is_lent), events: Arc::default() });
-        let kept = Arc::clone(&lane);
-        let keeper = thread::spawn(move || {
-            while let Some(turn) = kept.wheel.await_turn() {
-                kept.keep_turn(&turn);
-            }
-        });
-        (lane, keeper)
+    pub(crate) fn make(is_lent: bool) -> Arc<Self> {
+        Arc::new_cyclic(|lane: &Weak<Self>| {
+            let threads = Arc::<Threads>::default();
+            let steward = Threads::post(&threads, lane, |lane, threads| {
+                let _counted = Counted::new(&threads.stewards);
+                tend(&lane.steward, || std::iter::once(lane));
+            });
+            let keeper = Threads::post(&threads, lane, |lane, threads| {
+                let _counted = Counted::new(&threads.keepers);
+                while let Some(turn) = lane.wheel.await_turn() {
+                    lane.keep_turn(&turn);
+                }
+            });
+            let steward = Arc::new(steward);
+            let wheel = Wheel::new(0, is_lent, keeper, Arc::clone(&steward));
+            Self { wheel, steward, events: Arc::default(), threads }
+        })
+    }
+
+    pub(crate) fn threads(&self) -> &Threads {
+        &self.threads
+    }
+
+    pub(crate) fn connection(&self) -> OnLane {
+        self.wheel.connection().unwrap()
+    }
+
+    /// As a client that is shut down.
+    pub(crate) fn end(&self) {
+        self.steward.close();
+        self.wheel.stop();
+        while let Some(thread) = self.threads.take() {
+            thread.join().unwrap();
+        }
     }
 
     fn keep_turn(&self, turn: &Turn) {
@@ -54,10 +95,6 @@ impl Lane {
             was_over = is_over;
             Poll::Pending
         }));
-    }
-
-    pub(crate) const fn wheel(&self) -> &Arc<Wheel> {
-        &self.wheel
     }
 
     /// As a caller that waits.
@@ -76,24 +113,13 @@ impl Lane {
                 Poll::Pending if until != Moment::NEVER => {
                     cx.waker().wake_by_ref();
                     thread::yield_now();
-                    let is_over =
-                        shuttle::rand::Rng::gen_bool(&mut shuttle::rand::thread_rng(), 0.5);
+                    let is_over = thread_rng().gen_bool(0.5);
                     if is_over { Poll::Ready(()) } else { Poll::Pending }
                 }
                 polled => polled,
             })
             .await;
         });
-        drop(held);
-    }
-
-    /// Reads what has happened so far.
-    pub(crate) fn look(&self, held: Held) {
-        let mut was_here = false;
-        self.block_on(poll_fn(|cx| {
-            cx.waker().wake_by_ref();
-            if std::mem::replace(&mut was_here, true) { Poll::Ready(()) } else { Poll::Pending }
-        }));
         drop(held);
     }
 
@@ -188,6 +214,71 @@ impl Lane {
         queue.events.extend(ended.into_iter().map(Event::Mail));
         drop(queue);
         self.events.happened.notify_one();
+    }
+}
+
+impl Tended for Lane {
+    fn wheel(&self) -> &Arc<Wheel> {
+        &self.wheel
+    }
+
+    fn look(&self, held: Held) {
+        let mut was_here = false;
+        self.block_on(poll_fn(|cx| {
+            cx.waker().wake_by_ref();
+            if std::mem::replace(&mut was_here, true) { Poll::Ready(()) } else { Poll::Pending }
+        }));
+        drop(held);
+    }
+}
+
+impl Threads {
+    fn post(
+        threads: &Arc<Self>,
+        lane: &Weak<Lane>,
+        run: impl Fn(&Arc<Lane>, &Self) + Copy + Send + Sync + 'static,
+    ) -> Post {
+        let (threads, lane) = (Arc::clone(threads), Weak::clone(lane));
+        Post::new(move || {
+            if threads.are_scarce.load(SeqCst) {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let lane = lane.upgrade().unwrap();
+            let held = Arc::clone(&threads);
+            let thread = thread::spawn(move || run(&lane, &held));
+            threads.all.lock().unwrap().push(thread);
+            Ok(())
+        })
+    }
+
+    fn take(&self) -> Option<JoinHandle<()>> {
+        self.all.lock().unwrap().pop()
+    }
+
+    /// How many have been started.
+    pub(crate) fn started(&self) -> usize {
+        self.all.lock().unwrap().len()
+    }
+
+    /// How many keepers and stewards there are.
+    pub(crate) fn alive(&self) -> (usize, usize) {
+        (self.keepers.load(SeqCst), self.stewards.load(SeqCst))
+    }
+}
+
+/// Counts a thread until it ends.
+struct Counted<'t>(&'t AtomicUsize);
+
+impl<'t> Counted<'t> {
+    fn new(threads: &'t AtomicUsize) -> Self {
+        threads.fetch_add(1, SeqCst);
+        Self(threads)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
     }
 }
 

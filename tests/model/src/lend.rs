@@ -5,12 +5,13 @@ use shuttle::{
     sync::Arc,
 };
 
-use crate::{lane::Lane, life::Life, transport::pool::HandIn};
+use crate::{lane::Lane, life::Life, transport::pool::HandIn, wheel::Attended};
 
 pub(crate) struct Plan {
     pub(crate) lane: Arc<Lane>,
     pub(crate) life: Option<Arc<Life>>,
     pub(crate) hand_in: Option<HandIn>,
+    pub(crate) dial: Option<Attended>,
 }
 
 /// Not if the thread is inside somebody else's runtime, which it may be now and then.

@@ -1,4 +1,4 @@
-//! The wheel, the parker, the life of a connection and the attendance of callers, from abide's own
+//! The wheel, its keeper and steward, the parker, the life of a connection and the attendance of callers, from abide's own
 //! source files, under a scheduler that tries many interleavings.
 //!
 //! `sync.rs`, `moment.rs`, `load.rs`, `lend.rs`, `environment.rs` and `transport/` take the place of abide's
@@ -23,7 +23,11 @@ mod load;
 mod moment;
 #[path = "../../../src/runtime/parker.rs"]
 mod parker;
+#[path = "../../../src/post.rs"]
+mod post;
 mod properties;
+#[path = "../../../src/steward.rs"]
+mod steward;
 mod sync;
 mod transport;
 #[expect(dead_code, reason = "a model has one lane, and no pool that asks about it")]

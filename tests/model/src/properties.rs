@@ -10,7 +10,10 @@ use std::{
 
 use shuttle::{
     rand::{Rng, thread_rng},
-    sync::{Arc, atomic::AtomicBool, atomic::Ordering::SeqCst},
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
     thread,
 };
 
@@ -19,6 +22,7 @@ use crate::{
     lane::{Answer, Job, Lane},
     moment::{self, Moment, Time},
     parker::Parker,
+    post::Post,
     transport::pool::HandIn,
 };
 
@@ -27,8 +31,8 @@ use crate::{
 fn no_call_waits_for_ever_though_time_stands_still() {
     check(|| {
         moment::begin(Time::StandsStill);
-        let (lane, keeper) = Lane::start(true);
-        let connected = lane.wheel.connection();
+        let lane = Lane::make(true);
+        let connected = lane.connection();
         let callers = thread_rng().gen_range(1..=3);
         let calls = (0..callers).map(|caller| spawn(&lane, move |lane| calls(lane, caller)));
         let calls: Vec<_> = calls.collect();
@@ -36,8 +40,7 @@ fn no_call_waits_for_ever_though_time_stands_still() {
         // Also the work of those that left early.
         lane.await_ends(jobs);
         drop(connected);
-        lane.wheel.stop();
-        keeper.join().unwrap();
+        lane.end();
     });
 }
 
@@ -45,13 +48,12 @@ fn no_call_waits_for_ever_though_time_stands_still() {
 fn a_keeper_that_never_lends_serves_all() {
     check(|| {
         moment::begin(Time::StandsStill);
-        let (lane, keeper) = Lane::start(false);
+        let lane = Lane::make(false);
         let calls: Vec<_> =
             (0..2).map(|caller| spawn(&lane, move |lane| calls(lane, caller))).collect();
         let jobs = calls.into_iter().map(|call| call.join().unwrap()).sum();
         lane.await_ends(jobs);
-        lane.wheel.stop();
-        keeper.join().unwrap();
+        lane.end();
     });
 }
 
@@ -60,15 +62,14 @@ fn a_keeper_that_never_lends_serves_all() {
 fn no_call_waits_for_ever_while_the_keeper_watches() {
     check(|| {
         moment::begin(Time::Passes);
-        let (lane, keeper) = Lane::start(true);
-        let connected = lane.wheel.connection();
+        let lane = Lane::make(true);
+        let connected = lane.connection();
         let calls: Vec<_> =
             (0..2).map(|caller| spawn(&lane, move |lane| calls(lane, caller))).collect();
         let jobs = calls.into_iter().map(|call| call.join().unwrap()).sum();
         lane.await_ends(jobs);
         drop(connected);
-        lane.wheel.stop();
-        keeper.join().unwrap();
+        lane.end();
     });
 }
 
@@ -77,8 +78,8 @@ fn no_call_waits_for_ever_while_the_keeper_watches() {
 fn a_keeper_lets_go_when_the_work_has_ended() {
     check(|| {
         moment::begin(Time::Passes);
-        let (lane, keeper) = Lane::start(true);
-        let connected = lane.wheel.connection();
+        let lane = Lane::make(true);
+        let connected = lane.connection();
         while !lane.wheel.is_driven() {
             thread::yield_now();
         }
@@ -92,8 +93,7 @@ fn a_keeper_lets_go_when_the_work_has_ended() {
             thread::yield_now();
         }
         drop(connected);
-        lane.wheel.stop();
-        keeper.join().unwrap();
+        lane.end();
     });
 }
 
@@ -102,8 +102,8 @@ fn a_keeper_lets_go_when_the_work_has_ended() {
 fn an_open_reply_that_is_dropped_ends_without_its_caller() {
     check(|| {
         moment::begin(Time::Passes);
-        let (lane, keeper) = Lane::start(true);
-        let connected = lane.wheel.connection();
+        let lane = Lane::make(true);
+        let connected = lane.connection();
         let other = spawn(&lane, |lane| calls(lane, 0));
         let parker = Parker::new();
         let answer = Answer::new(&parker);
@@ -114,8 +114,7 @@ fn an_open_reply_that_is_dropped_ends_without_its_caller() {
         lane.end_lull(&is_open);
         lane.await_ends(1 + other.join().unwrap());
         drop(connected);
-        lane.wheel.stop();
-        keeper.join().unwrap();
+        lane.end();
     });
 }
 
@@ -124,8 +123,8 @@ fn an_open_reply_that_is_dropped_ends_without_its_caller() {
 fn a_read_is_not_forgotten_when_another_lets_go() {
     check(|| {
         moment::begin(Time::StandsStill);
-        let (lane, keeper) = Lane::start(true);
-        let connected = lane.wheel.connection();
+        let lane = Lane::make(true);
+        let connected = lane.connection();
         let other = spawn(&lane, |lane| calls(lane, 0));
         let parker = Parker::new();
         let answer = Answer::new(&parker);
@@ -140,8 +139,7 @@ fn a_read_is_not_forgotten_when_another_lets_go() {
         server.join().unwrap();
         lane.await_ends(1 + other.join().unwrap());
         drop(connected);
-        lane.wheel.stop();
-        keeper.join().unwrap();
+        lane.end();
     });
 }
 
@@ -150,8 +148,8 @@ fn a_read_is_not_forgotten_when_another_lets_go() {
 fn a_watching_keeper_lets_go_of_a_lane_without_connections() {
     check(|| {
         moment::begin(Time::Passes);
-        let (lane, keeper) = Lane::start(true);
-        let connected = lane.wheel.connection();
+        let lane = Lane::make(true);
+        let connected = lane.connection();
         while !lane.wheel.is_driven() {
             thread::yield_now();
         }
@@ -159,8 +157,7 @@ fn a_watching_keeper_lets_go_of_a_lane_without_connections() {
         while lane.wheel.is_driven() {
             thread::yield_now();
         }
-        lane.wheel.stop();
-        keeper.join().unwrap();
+        lane.end();
     });
 }
 
@@ -169,7 +166,7 @@ fn a_watching_keeper_lets_go_of_a_lane_without_connections() {
 fn no_wake_up_is_lost_between_parking_and_driving() {
     check(|| {
         moment::begin(Time::StandsStill);
-        let (lane, keeper) = Lane::start(true);
+        let lane = Lane::make(true);
         let parker = Parker::new();
         let answers: Vec<_> = (0..3).map(|_| Answer::new(&parker)).collect();
         let given = answers.clone();
@@ -183,8 +180,137 @@ fn no_wake_up_is_lost_between_parking_and_driving() {
         }
         giver.join().unwrap();
         lane.await_ends(other.join().unwrap());
-        lane.wheel.stop();
-        keeper.join().unwrap();
+        lane.end();
+    });
+}
+
+#[test]
+fn a_lane_that_callers_drive_needs_no_keeper() {
+    check(|| {
+        moment::begin(Time::StandsStill);
+        let lane = Lane::make(true);
+        let connected = lane.connection();
+        (0..3).for_each(|turns| call(&lane, Patience::Endless, turns));
+        assert_eq!(lane.threads().started(), 1, "the steward alone");
+        drop(connected);
+        lane.end();
+    });
+}
+
+#[test]
+fn a_keeper_comes_for_connections_that_are_left_alone_and_goes_with_the_last() {
+    check(|| {
+        moment::begin(Time::Passes);
+        let is_lent = thread_rng().gen_bool(0.7);
+        let lane = Lane::make(is_lent);
+        for _ in 0..2 {
+            let connected = lane.connection();
+            if thread_rng().gen_bool(0.5) {
+                call(&lane, Patience::Endless, 0);
+            }
+            while thread_rng().gen_bool(0.5) {
+                drop(lane.connection());
+            }
+            // A lane that is not lent is left to its keeper when there is work.
+            let _work = (!is_lent).then(|| lane.wheel.work());
+            lane.wheel.see_to_it();
+            while !lane.wheel.is_driven() {
+                thread::yield_now();
+            }
+            drop(connected);
+        }
+        while lane.threads().alive() != (0, 0) {
+            thread::yield_now();
+        }
+        lane.end();
+    });
+}
+
+/// Its thread leaves while it is called: then it has heard that, or another one comes.
+#[test]
+fn who_calls_a_post_is_heard() {
+    check(|| {
+        moment::begin(Time::StandsStill);
+        let (asked, threads) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
+        let post = Arc::new_cyclic(|post: &Weak<Post>| {
+            let (post, asked, threads) = (post.clone(), Arc::clone(&asked), Arc::clone(&threads));
+            Post::new(move || {
+                let (post, asked) = (post.upgrade().unwrap(), Arc::clone(&asked));
+                let thread = thread::spawn(move || {
+                    while !post.is_closed() {
+                        if asked.swap(0, SeqCst) > 0 {
+                            continue;
+                        }
+                        if thread_rng().gen_bool(0.5) {
+                            post.wait(Duration::from_millis(1));
+                        } else if post.give_up() {
+                            break;
+                        }
+                    }
+                });
+                threads.lock().unwrap().push(thread);
+                Ok(())
+            })
+        });
+        let callers = [(); 2].map(|()| {
+            let (post, asked) = (Arc::clone(&post), Arc::clone(&asked));
+            thread::spawn(move || {
+                for _ in 0..2 {
+                    asked.fetch_add(1, SeqCst);
+                    post.call().unwrap();
+                    while asked.load(SeqCst) > 0 {
+                        thread::yield_now();
+                    }
+                }
+            })
+        });
+        callers.into_iter().for_each(|caller| caller.join().unwrap());
+        post.close();
+        let threads = std::mem::take(&mut *threads.lock().unwrap());
+        threads.into_iter().for_each(|thread: thread::JoinHandle<()>| thread.join().unwrap());
+    });
+}
+
+/// Its steward does a little of everything.
+#[test]
+fn calls_end_though_no_thread_can_be_started() {
+    check(|| {
+        moment::begin(Time::Passes);
+        let lane = Lane::make(true);
+        let connected = lane.connection();
+        lane.threads().are_scarce.store(true, SeqCst);
+        let callers: Vec<_> =
+            (0..2).map(|caller| spawn(&lane, move |lane| calls(lane, caller))).collect();
+        if thread_rng().gen_bool(0.5) {
+            lane.threads().are_scarce.store(false, SeqCst);
+        }
+        let jobs = callers.into_iter().map(|caller| caller.join().unwrap()).sum();
+        lane.await_ends(jobs);
+        drop(connected);
+        lane.end();
+    });
+}
+
+#[test]
+fn a_lane_that_nobody_can_watch_has_no_connections() {
+    check(|| {
+        moment::begin(Time::Passes);
+        let lane = Lane::make(thread_rng().gen_bool(0.5));
+        lane.threads().are_scarce.store(true, SeqCst);
+        let other = spawn(&lane, |lane| {
+            lane.threads().are_scarce.store(false, SeqCst);
+            drop(lane.connection());
+        });
+        match lane.wheel.connection() {
+            Ok(connected) => drop(connected),
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock),
+        }
+        other.join().unwrap();
+        assert_eq!(lane.wheel.connections(), 0);
+        while lane.threads().alive() != (0, 0) {
+            thread::yield_now();
+        }
+        lane.end();
     });
 }
 
@@ -193,14 +319,13 @@ fn a_stop_ends_the_keeper_whatever_it_does() {
     check(|| {
         let time = if thread_rng().gen_bool(0.5) { Time::Passes } else { Time::StandsStill };
         moment::begin(time);
-        let (lane, keeper) = Lane::start(thread_rng().gen_bool(0.5));
-        let _connected = lane.wheel.connection();
+        let lane = Lane::make(thread_rng().gen_bool(0.5));
+        let _connected = lane.connection();
         let parker = Parker::new();
         let answer = Answer::new(&parker);
         // Nobody waits for it.
         let sender = spawn(&lane, move |lane| lane.send(Job::new(&answer, 1)));
-        lane.wheel.stop();
-        keeper.join().unwrap();
+        lane.end();
         sender.join().unwrap();
     });
 }
@@ -209,7 +334,7 @@ fn a_stop_ends_the_keeper_whatever_it_does() {
 fn a_driver_that_panics_lets_go() {
     check(|| {
         moment::begin(Time::StandsStill);
-        let (lane, keeper) = Lane::start(true);
+        let lane = Lane::make(true);
         let panicking = spawn(&lane, |lane| {
             let Some(held) = lane.wheel.take_as_caller() else { return false };
             let parker = Parker::new();
@@ -224,8 +349,7 @@ fn a_driver_that_panics_lets_go() {
         panicking.join().unwrap();
         lane.await_ends(other.join().unwrap());
         assert!(lane.wheel.take_as_caller().is_some() || keeper_drives(&lane));
-        lane.wheel.stop();
-        keeper.join().unwrap();
+        lane.end();
     });
 }
 

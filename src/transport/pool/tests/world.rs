@@ -15,6 +15,7 @@ use crate::{
     limits::{Limits, Timeouts},
     moment::Moment,
     origin::{Origin, Route, Way},
+    post::Post,
     priority::Priority,
     sync::{Arc, Weak},
     traffic::Traffic,
@@ -68,7 +69,7 @@ impl World {
     pub(super) fn with(limits: Limits, options: ConnectionOptions) -> Self {
         Self {
             state: State::new(limits, options, true),
-            wheel: Wheel::new(0, false),
+            wheel: Wheel::new(0, false, nobody(), Arc::new(nobody())),
             dials: Vec::new(),
             connections: HashMap::new(),
             waiting: HashMap::new(),
@@ -315,3 +316,8 @@ impl World {
 
 /// What each HTTP/2 connection carries.
 pub(super) const STREAMS: usize = 3;
+
+/// A post that no thread is needed for.
+fn nobody() -> Post {
+    Post::new(|| Ok(()))
+}

@@ -1,0 +1,118 @@
+//! The posts of a client's own threads: filled when there is something to do, given up when not.
+
+use std::{fmt, io, time::Duration};
+
+use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// What one thread at a time is there for, and what it sleeps on.
+pub(crate) struct Post {
+    /// Held for a look or a change, and while a thread is started: nobody may count on one that
+    /// then does not start.
+    state: Mutex<State>,
+    heard: Condvar,
+    start: Box<dyn Fn() -> io::Result<()> + Send + Sync>,
+}
+
+#[derive(Debug)]
+struct State {
+    holder: Holder,
+    /// Whether its thread has been called and has not looked since.
+    rung: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holder {
+    Nobody,
+    Thread,
+    /// Nobody, and nobody will come.
+    Never,
+}
+
+impl Post {
+    /// A post that nobody holds; `start` starts a thread that does.
+    pub(crate) fn new(start: impl Fn() -> io::Result<()> + Send + Sync + 'static) -> Self {
+        let state = Mutex::new(State { holder: Holder::Nobody, rung: false });
+        Self { state, heard: Condvar::default(), start: Box::new(start) }
+    }
+
+    pub(crate) fn is_filled(&self) -> bool {
+        self.lock().holder == Holder::Thread
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().holder == Holder::Never
+    }
+
+    /// Has its thread look once more; whether there is one.
+    pub(crate) fn ring(&self) -> bool {
+        let mut state = self.lock();
+        if state.holder != Holder::Thread {
+            return false;
+        }
+        if !std::mem::replace(&mut state.rung, true) {
+            drop(state);
+            self.heard.notify_one();
+        }
+        true
+    }
+
+    /// Has its thread look once more, a new one if there is none.
+    pub(crate) fn call(&self) -> io::Result<()> {
+        if self.ring() {
+            return Ok(());
+        }
+        let mut state = self.lock();
+        match state.holder {
+            Holder::Nobody => (self.start)()?,
+            // Filled by somebody else just now.
+            Holder::Thread => self.heard.notify_one(),
+            Holder::Never => return Err(io::Error::other("the client has ended")),
+        }
+        *state = State { holder: Holder::Thread, rung: true };
+        Ok(())
+    }
+
+    /// For its thread: sleeps until called; whether it was.
+    pub(crate) fn wait(&self, patience: Duration) -> bool {
+        let waited = self.heard.wait_timeout_while(self.lock(), patience, |state| !state.rung);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        std::mem::take(&mut state.rung)
+    }
+
+    /// For its thread: leaves it, unless it was called since it has looked; whether it has left.
+    pub(crate) fn give_up(&self) -> bool {
+        let mut state = self.lock();
+        // Who calls it from now on finds it left.
+        if std::mem::take(&mut state.rung) {
+            return false;
+        }
+        if state.holder == Holder::Thread {
+            state.holder = Holder::Nobody;
+        }
+        true
+    }
+
+    /// If nobody holds it, nobody will.
+    pub(crate) fn fill_no_more(&self) {
+        let mut state = self.lock();
+        if state.holder == Holder::Nobody {
+            state.holder = Holder::Never;
+        }
+    }
+
+    /// Nobody holds it from now on; its thread has to find out by other means.
+    pub(crate) fn close(&self) {
+        *self.lock() = State { holder: Holder::Never, rung: true };
+        self.heard.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Post {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Post").field("state", &self.state).finish_non_exhaustive()
+    }
+}
