@@ -26,6 +26,7 @@ use super::{
     Setup,
     body::WireBody,
     exchange::{Drive, Exchange},
+    hands::{Hand, Hands},
     sentry::{Sentry, Watchword},
 };
 use crate::{
@@ -68,7 +69,9 @@ where
         running: AtomicUsize::new(0),
         is_retired: AtomicBool::new(false),
         tasks,
+        hands: Hands::default(),
     });
+    let _end = EndOfHands(Arc::clone(&open));
     open.serve(connection, jobs, streams_max).await;
     open.member.leave_shared();
     // Until here the lane was never without work, so that its keeper has it for good: a connection
@@ -109,6 +112,7 @@ struct Http2 {
     /// Whether it takes no more jobs, and ends with the last exchange.
     is_retired: AtomicBool,
     tasks: Tasks,
+    hands: Hands<Given>,
 }
 
 /// Runs hyper's tasks on the lane, and remembers the first: it has the socket.
@@ -183,11 +187,21 @@ impl Http2 {
         .await;
     }
 
-    fn begin(self: &Arc<Self>, (job, work): Given) {
+    fn begin(self: &Arc<Self>, given: Given) {
         self.running.fetch_add(1, Ordering::Relaxed);
-        let running = Running(Arc::clone(self));
-        // The task begins in this turn of the lane.
-        drop(tokio::spawn(running.work(job, work)));
+        if let Some(given) = self.hands.give(given) {
+            // The task begins in this turn of the lane.
+            drop(tokio::spawn(Arc::clone(self).work(given)));
+        }
+    }
+
+    /// Makes exchanges for as long as there are some.
+    async fn work(self: Arc<Self>, first: Given) {
+        let (hand, mut next) = (Hand::new(), Some(first));
+        while let Some((job, work)) = next {
+            Running(&self).work(job, work).await;
+            next = self.hands.take(&hand).await;
+        }
     }
 
     fn is_retired(&self) -> bool {
@@ -286,10 +300,19 @@ impl Http2 {
     }
 }
 
-/// One exchange after the other on one stream at a time.
-struct Running(Arc<Http2>);
+/// Ends the tasks that wait for work on a connection that has ended.
+struct EndOfHands(Arc<Http2>);
 
-impl Running {
+impl Drop for EndOfHands {
+    fn drop(&mut self) {
+        self.0.hands.end();
+    }
+}
+
+/// One exchange after the other on one stream at a time.
+struct Running<'c>(&'c Http2);
+
+impl Running<'_> {
     /// Runs one job and then the next that waits for a stream, until none does.
     async fn work(self, first: Box<Job>, work: Work) {
         let (mut next, mut work) = (Some(first), Some(work));
@@ -299,7 +322,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for Running<'_> {
     fn drop(&mut self) {
         let Self(http2) = self;
         if http2.running.fetch_sub(1, Ordering::Relaxed) == 1 && http2.is_retired() {

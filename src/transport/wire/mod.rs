@@ -11,6 +11,8 @@ mod h2_errors;
 #[cfg(not(feature = "http2"))]
 #[path = "no_h2_errors.rs"]
 mod h2_errors;
+#[cfg(feature = "http2")]
+mod hands;
 pub(super) mod http1;
 #[cfg(feature = "http2")]
 pub(super) mod http2;
