@@ -4,7 +4,7 @@ use std::{
     net::SocketAddr,
     sync::{
         OnceLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -27,6 +27,8 @@ pub(crate) struct Traffic {
     tls_failure: OnceLock<Box<str>>,
     /// Up to which position may be received at present; 0 for no bound.
     allowed: AtomicU64,
+    /// Most bytes that are read at once; 0 for no bound.
+    read_max: AtomicUsize,
     /// One more than had been received when the connection became suspect; 0 if it never did.
     suspect_at: AtomicU64,
 }
@@ -66,6 +68,19 @@ impl Traffic {
     pub(crate) fn is_excessive(&self) -> bool {
         let allowed = self.allowed.load(Ordering::Relaxed);
         allowed > 0 && self.received() > allowed
+    }
+
+    /// Bounds what is read at once, until the next word; 0 for no bound.
+    pub(crate) fn read_at_most(&self, bytes: usize) {
+        self.read_max.store(bytes, Ordering::Relaxed);
+    }
+
+    /// How much of a buffer may be filled at once.
+    pub(crate) fn readable(&self, space: usize) -> usize {
+        match self.read_max.load(Ordering::Relaxed) {
+            0 => space,
+            max => space.min(max),
+        }
     }
 
     /// A call has timed out: no other call should begin here until a byte comes.

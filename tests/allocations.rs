@@ -124,6 +124,30 @@ fn codings_are_undone_on_the_thread_that_calls() {
 #[cfg(feature = "gzip")]
 const PLAIN_BYTES: usize = 1 << 20;
 
+#[test]
+fn a_streamed_body_takes_little_memory_however_fast_it_comes() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {STREAM_BYTES}\r\n\r\n");
+        while let Ok(1..) = stream.read(&mut [0; 1024]) {
+            stream.write_all(head.as_bytes()).unwrap();
+            stream.write_all(&vec![7; STREAM_BYTES]).unwrap();
+        }
+    });
+    let client = builder().build().unwrap();
+    let read = || {
+        let mut body = client.get(&url).open().unwrap();
+        assert_eq!(std::io::copy(&mut body, &mut std::io::sink()).unwrap(), STREAM_BYTES as u64);
+    };
+    read();
+    let peak = allocation_counter::measure(read).bytes_max;
+    assert!(peak <= 512 << 10, "{peak} bytes");
+}
+
+const STREAM_BYTES: usize = 16 << 20;
+
 /// Nobody is asked, so that the server may answer once only.
 #[cfg(feature = "cache")]
 #[test]

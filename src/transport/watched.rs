@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::{connect::is_tls_failure, pool::Place};
 use crate::traffic::Traffic;
@@ -131,8 +131,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
             // Looked at before a read, so that one large read with much content in it is fine.
             return Poll::Ready(Err(io::Error::other(Excessive)));
         }
-        let before = buf.filled().len();
-        if let Err(error) = ready!(Pin::new(&mut self.stream).poll_read(cx, buf)) {
+        let (before, space) = (buf.filled().len(), buf.remaining());
+        let most = self.traffic.readable(space);
+        let read = if most < space {
+            Pin::new(&mut (&mut self.stream).take(most as u64)).poll_read(cx, buf)
+        } else {
+            Pin::new(&mut self.stream).poll_read(cx, buf)
+        };
+        if let Err(error) = ready!(read) {
             self.note(&error);
             return Poll::Ready(Err(error));
         }
