@@ -172,7 +172,7 @@ mod tests {
             (places, http2_connections, http2_cores, dials)
         };
         assert_eq!(bounds("http://a:81/path"), (2, 6, 3, 1));
-        assert_eq!(bounds("http://a/"), (5, 6, 4, 32));
+        assert_eq!(bounds("http://a/"), (5, 6, 4, 16));
     }
 
     #[cfg(feature = "http2")]

@@ -150,8 +150,8 @@ impl Timeouts {
 /// | `http2_connections_per_route` | 8 | each carries up to 100 calls at once; more are opened when they are full, or to use more cores |
 /// | `http2_cores_per_route` | half the processors | cores that the connections to one HTTP/2 origin may use up: one connection is one core at a time; the other half is for the threads that call |
 /// | `places_total` | 256 | connections of the client, well below common limits of open files |
-/// | `dials_per_route` | 32 | connections being opened to one origin: they fit into any server's queue of new ones, and an origin that does not answer holds no more than these |
-/// | `dials_total` | 128 | the same for the client: three dead origins leave room for others |
+/// | `dials_per_route` | 16 | connections being opened to one origin: while these are, others become free, so that more at once cost a herd of threads more handshakes than they save, and a distant one a single round trip |
+/// | `dials_total` | 128 | the same for the client: seven dead origins leave room for others |
 /// | `header_bytes` | 256 KiB | head of a reply; also what informational (1xx) replies may take while it is awaited |
 /// | `header_count` | 100 | header lines of a reply; more is seen only from servers that go wrong |
 /// | `body_bytes` | 1 GiB | body that `send()` keeps in memory, as it came and decoded; streamed replies have no limit |
@@ -184,7 +184,7 @@ impl Default for Limits {
             http2_connections_per_route: 8,
             http2_cores_per_route: None,
             places_total: 256,
-            dials_per_route: 32,
+            dials_per_route: 16,
             dials_total: 128,
             header_bytes: 256 << 10,
             header_count: HEADER_COUNT_OF_HYPER,

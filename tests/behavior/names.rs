@@ -72,7 +72,8 @@ fn a_resolver_that_panics_harms_its_own_call_only() {
 fn many_calls_for_one_name_make_one_look_up() {
     let server = Server::http(ok);
     let names = GatedNames::default();
-    let client = builder().resolver(names.resolver()).build().unwrap();
+    let limits = abide::Limits::default().dials_per_route(20);
+    let client = builder().resolver(names.resolver()).limits(limits).build().unwrap();
     let calls: Vec<_> = (0..20)
         .map(|_| {
             let (client, url) = (client.clone(), server.url_at("some.test", "/"));
