@@ -92,6 +92,14 @@ impl Traffic {
         self.suspect_at.load(Ordering::Relaxed) == self.received() + 1
     }
 
+    /// Whether a byte has come since it became suspect; told once.
+    pub(crate) fn is_trusted_again(&self) -> bool {
+        let at = self.suspect_at.load(Ordering::Relaxed);
+        let is_over = at != 0 && at != self.received() + 1;
+        let told = || self.suspect_at.compare_exchange(at, 0, Ordering::Relaxed, Ordering::Relaxed);
+        is_over && told().is_ok()
+    }
+
     pub(crate) fn add_received(&self, bytes: usize) {
         self.received.fetch_add(bytes as u64, Ordering::Relaxed);
     }

@@ -9,14 +9,14 @@ use std::{
     time::Duration,
 };
 
-use abide::{Body, Budget, ErrorKind, Phase, Timeouts};
+use abide::{Body, Budget, ErrorKind, Limits, Phase, Timeouts};
 use h2::Reason;
 
 use crate::{
     clients::{await_quiet, await_stats, trusting},
     http2::{client, echo, get, stall},
     support::Server,
-    waiting::{eventually, start},
+    waiting::{AT_ONCE, eventually, start},
 };
 
 #[test]
@@ -145,6 +145,25 @@ fn a_connection_that_dies_under_uploads_gives_its_place_back() {
         server.await_open(0);
         await_stats(&client, "the place is free", |stats| stats.open() == 0);
     }
+}
+
+#[test]
+fn a_connection_whose_only_call_timed_out_does_not_hold_up_others_when_it_is_the_last() {
+    let server = Server::http2(|mut exchange| async move {
+        match exchange.target() {
+            "/silent" => exchange.await_reset().await,
+            _ => echo(exchange).await,
+        }
+    });
+    let limits = Limits::default().http2_connections_per_route(1);
+    let client = trusting().limits(limits).build().unwrap();
+    client.get(server.url("/")).send().unwrap();
+    let budget = Duration::from_millis(50);
+    let error = client.get(server.url("/silent")).timeout(budget).send().unwrap_err();
+    assert!(error.is_timeout());
+    // Nothing is waited for there that could show that the server lives.
+    client.get(server.url("/")).timeout(AT_ONCE).send().unwrap();
+    assert!(client.stats().open() == 1);
 }
 
 #[test]

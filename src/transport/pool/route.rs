@@ -285,6 +285,17 @@ impl RouteState {
         shared.chain(self.idle.first().map(|idle| idle.since)).min()
     }
 
+    /// Has a connection closed that nobody uses and nobody may: it is suspect, and nothing is
+    /// waited for that could clear it; how many that were.
+    pub(super) fn evict_suspect(&mut self, effects: &mut Effects) -> usize {
+        let is_stuck = |shared: &Shared| shared.since.is_some() && shared.traffic.is_suspect();
+        let Some(at) = self.shared.iter().position(is_stuck) else { return 0 };
+        let Shared { connection, mailbox, .. } = self.shared.swap_remove(at);
+        self.closing.push(connection);
+        effects.push(Effect::Close(mailbox));
+        1
+    }
+
     /// Has the longest idle connection closed; how many that were.
     pub(super) fn evict_oldest(&mut self, effects: &mut Effects) -> usize {
         let Some(oldest) = self.oldest_idle() else { return 0 };

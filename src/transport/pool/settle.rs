@@ -122,8 +122,14 @@ impl State {
                 return;
             }
             if !state.has_room() {
-                // Only jobs that want another connection wait beside idle ones.
-                if state.oldest_idle().is_some() && state.closing.len() < state.undialed_fresh() {
+                // Only jobs that want another connection wait beside idle ones, and those for which
+                // the idle one is suspect.
+                let evicted = state.evict_suspect(effects);
+                self.closing += evicted;
+                if evicted == 0
+                    && state.oldest_idle().is_some()
+                    && state.closing.len() < state.undialed_fresh()
+                {
                     self.closing += state.evict_oldest(effects);
                 }
                 return;

@@ -294,7 +294,6 @@ impl Http2 {
             sleep(interval).await;
             if traffic.received() == received && self.running.load(Ordering::Relaxed) > 0 {
                 traffic.suspect();
-                self.watchword.is_suspect.store(true, Ordering::Relaxed);
             }
         }
     }

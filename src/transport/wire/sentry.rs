@@ -10,7 +10,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
     time::Duration,
@@ -28,8 +28,6 @@ use crate::{moment::Moment, traffic::Traffic};
 pub(super) struct Watchword {
     /// Wakes the connection's task: there is something to look at.
     pub(super) news: Notify,
-    /// Whether any byte is news, because the connection is suspect.
-    pub(super) is_suspect: AtomicBool,
     /// How many exchanges have begun.
     pub(super) exchanges: AtomicUsize,
 }
@@ -62,7 +60,8 @@ impl<S> Sentry<S> {
             self.traffic.note_flood();
             return Err(io::Error::other("a flood of frames without content"));
         }
-        if seen.settings || self.watchword.is_suspect.swap(false, Ordering::Relaxed) {
+        // Whoever made it suspect, those who wait may have its streams again.
+        if seen.settings || self.traffic.is_trusted_again() {
             self.watchword.news.notify_one();
         }
         Ok(())
