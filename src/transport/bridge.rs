@@ -7,24 +7,22 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::{Arc, Weak},
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri, Version, header::LOCATION};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::{connection::Facts, pipe};
 use crate::{
     environment::OfProcess,
     error::{Error, ErrorKind},
-    life::Life,
     limits::Timeouts,
     origin::Route,
     priority::Priority,
     watch::Watch,
-    wheel::{Wheel, Work},
 };
 
 /// One exchange to be made.
@@ -233,87 +231,6 @@ impl Future for Pending {
             received.unwrap_or_else(|_| {
                 Err(Failure { sent: Sent::Perhaps, ..Failure::unconnected(Error::no_answer()) })
             })
-        })
-    }
-}
-
-/// Where a connection takes its jobs from; `life` is its life if a caller may attend it.
-pub(crate) fn mailbox(wheel: &Arc<Wheel>, life: Weak<Life>) -> (Mailbox, Jobs) {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    (Mailbox { sender, wheel: Arc::clone(wheel), life }, Jobs(receiver))
-}
-
-/// The pool's end.
-#[derive(Clone, Debug)]
-pub(crate) struct Mailbox {
-    sender: mpsc::UnboundedSender<Mail>,
-    wheel: Arc<Wheel>,
-    life: Weak<Life>,
-}
-
-#[derive(Debug)]
-enum Mail {
-    Job(Box<Job>, Work),
-    Close(#[expect(dead_code, reason = "counts until the mail is dropped")] Work),
-}
-
-impl Mailbox {
-    /// The wheel of the lane that the connection is on.
-    pub(crate) fn wheel(&self) -> &Arc<Wheel> {
-        &self.wheel
-    }
-
-    /// The connection's life, if a caller may attend it and it has not ended.
-    pub(crate) fn life(&self) -> Option<Arc<Life>> {
-        self.life.upgrade()
-    }
-
-    /// Whether a caller can bring a job further than by sending it.
-    pub(crate) fn is_for_callers(&self) -> bool {
-        self.life.strong_count() > 0 || !self.wheel.is_driven()
-    }
-
-    /// Hands the job over, or back if the connection has ended; the lane is driven from here on.
-    pub(crate) fn send(&self, job: Box<Job>) -> Result<(), Box<Job>> {
-        self.hand_in(job)?;
-        self.wheel.see_to_it();
-        Ok(())
-    }
-
-    /// As `send`, by somebody who drives the lane or attends the connection next.
-    pub(crate) fn hand_in(&self, job: Box<Job>) -> Result<(), Box<Job>> {
-        match self.sender.send(Mail::Job(job, self.wheel.work())) {
-            Err(mpsc::error::SendError(Mail::Job(job, _))) => Err(job),
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether both are one connection's.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.sender.same_channel(&other.sender)
-    }
-
-    /// Tells the connection to close.
-    pub(crate) fn close(&self) {
-        // A connection that has ended already needs no telling.
-        let _ = self.sender.send(Mail::Close(self.wheel.work()));
-        self.wheel.see_to_it();
-    }
-}
-
-/// The connection's end.
-#[derive(Debug)]
-pub(crate) struct Jobs(mpsc::UnboundedReceiver<Mail>);
-
-/// A job and the guard that keeps its lane driven.
-pub(crate) type Given = (Box<Job>, Work);
-
-impl Jobs {
-    /// The next job; `None` when the connection shall close.
-    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Given>> {
-        self.0.poll_recv(cx).map(|mail| match mail {
-            Some(Mail::Job(job, work)) => Some((job, work)),
-            Some(Mail::Close(_)) | None => None,
         })
     }
 }

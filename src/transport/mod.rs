@@ -9,6 +9,7 @@ pub(crate) mod connect;
 pub(crate) mod connection;
 pub(crate) mod pipe;
 pub(crate) mod pool;
+pub(crate) mod mailbox;
 mod watched;
 mod wire;
 

@@ -39,7 +39,10 @@ use self::{
     route::Idle,
     state::{Effect, Effects, Placement, State},
 };
-use super::bridge::{self, Awaited, Job, Mailbox, Order, Pending};
+use super::{
+    bridge::{self, Awaited, Job, Order, Pending},
+    mailbox::Mailbox,
+};
 use crate::{
     environment::OfProcess,
     error::Error,
@@ -84,7 +87,7 @@ impl Pool {
         let (route, attempt) = (Arc::clone(&order.route), order.attempt);
         let (job, pending) = bridge::job(order);
         let mut job = Box::new(job);
-        let (mut hand_in, mut ended) = (None, None);
+        let (mut hand_in, mut queued, mut ended) = (None, None, None);
         let mut state = self.lock();
         let number = state.next_ticket(attempt, job.order.watch.turn());
         job.order.watch.set_turn(number);
@@ -109,6 +112,9 @@ impl Pool {
                     }
                 },
                 Placement::Queued(effects) => {
+                    let (pool, route) = (Arc::clone(self), Arc::clone(&route));
+                    let place = Queued { pool, route, number, is_over: false };
+                    queued = Some(OfProcess::new(place));
                     self.carry_out(effects);
                     break;
                 }
@@ -119,8 +125,7 @@ impl Pool {
             }
             state = self.lock();
         }
-        let queued = Queued { pool: Arc::clone(self), route, number, is_over: false };
-        (Ticket { queued: OfProcess::new(queued), pending }, hand_in)
+        (Ticket { queued, pending }, hand_in)
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -277,14 +282,15 @@ impl Drop for Parcel {
 /// A job that was submitted: the answer to come, and the place in the queue until then.
 #[derive(Debug)]
 pub(crate) struct Ticket {
-    queued: OfProcess<Queued>,
+    /// Nothing if a connection was free.
+    queued: Option<OfProcess<Queued>>,
     pub(crate) pending: Pending,
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
         if self.pending.is_answered()
-            && let Some(queued) = self.queued.get_mut()
+            && let Some(queued) = self.queued.as_mut().and_then(OfProcess::get_mut)
         {
             queued.is_over = true;
         }

@@ -16,7 +16,10 @@ use crate::{
         atomic::{AtomicU64, Ordering},
     },
     traffic::Traffic,
-    transport::bridge::{self, Job, Jobs, Mailbox},
+    transport::{
+        bridge::Job,
+        mailbox::{Jobs, Mailbox},
+    },
     watch::Watch,
     wheel::Wheel,
 };
@@ -109,7 +112,7 @@ impl Dial {
         wheel: &Arc<Wheel>,
         life: Weak<Life>,
     ) -> (Member, Jobs, Next) {
-        let (mailbox, jobs) = bridge::mailbox(wheel, life);
+        let (mailbox, jobs) = Mailbox::open(wheel, life);
         let (number, next) = match self.order.take() {
             None => (0, Next::Close),
             Some(order) => {
@@ -131,7 +134,7 @@ impl Dial {
         traffic: &Arc<Traffic>,
         wheel: &Arc<Wheel>,
     ) -> (Member, Jobs) {
-        let (mailbox, jobs) = bridge::mailbox(wheel, Weak::new());
+        let (mailbox, jobs) = Mailbox::open(wheel, Weak::new());
         let number = self.order.take().map_or(0, |order| {
             let shared = Shared::new(mailbox.clone(), streams_max, Arc::clone(traffic));
             let mut state = self.pool.lock();

@@ -15,7 +15,7 @@ use crate::{
     origin::Route,
     stats::{Connections, RouteStats},
     traffic::Traffic,
-    transport::bridge::{Mailbox, Order},
+    transport::{bridge::Order, mailbox::Mailbox},
 };
 
 #[derive(Debug)]

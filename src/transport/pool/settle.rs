@@ -12,7 +12,7 @@ use super::{
     state::{DialOrder, Effect, Effects, State},
     warm,
 };
-use crate::{origin::Route, priority::Priority, transport::bridge::Mailbox};
+use crate::{origin::Route, priority::Priority, transport::mailbox::Mailbox};
 
 impl State {
     /// Gives to those who wait for a route what they can have now.

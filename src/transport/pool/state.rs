@@ -24,7 +24,7 @@ use crate::{
     priority::Priority,
     stats::{Carried, Connections, Stats},
     traffic::Traffic,
-    transport::bridge::{Job, Mailbox},
+    transport::{bridge::Job, mailbox::Mailbox},
     watch::Watch,
 };
 

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     moment::Moment,
     origin::Route,
-    transport::bridge::{Job, Mailbox},
+    transport::{bridge::Job, mailbox::Mailbox},
 };
 
 impl State {

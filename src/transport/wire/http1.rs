@@ -28,7 +28,8 @@ use crate::{
     limits::HEADER_COUNT_OF_HYPER,
     phase::Phase,
     transport::{
-        bridge::{Given, Head, Job, Jobs},
+        bridge::{Head, Job},
+        mailbox::{Given, Jobs},
         pool::{Dial, Member, Next},
         watched::{ResetOnClose, Watched},
     },

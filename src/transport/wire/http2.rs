@@ -34,7 +34,8 @@ use crate::{
     moment::Moment,
     phase::Phase,
     transport::{
-        bridge::{Given, Head, Job, Jobs},
+        bridge::{Head, Job},
+        mailbox::{Given, Jobs},
         pool::{Dial, Member, StreamEnd},
         watched::Watched,
     },

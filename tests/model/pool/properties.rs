@@ -1,14 +1,15 @@
 //! What has to hold in every interleaving of callers, dials and connections.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     pin::pin,
-    task::{Context, Waker},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use shuttle::{
     Config, MaxSteps, Runner,
+    future::block_on,
     rand::{Rng, thread_rng},
     scheduler::{PctScheduler, RandomScheduler, Scheduler},
     sync::{
@@ -27,7 +28,8 @@ use crate::{
     priority::Priority,
     traffic::Traffic,
     transport::{
-        bridge::{Jobs, Order, Outcome},
+        bridge::{Job, Order, Outcome},
+        mailbox::Jobs,
         pool::{Dial, Member, Next, Place, Pool, StreamEnd, WarmOrder},
     },
     watch::Watch,
@@ -183,12 +185,12 @@ fn live(mut dial: Dial, sockets: &Arc<Sockets>) {
 }
 
 /// One exchange after the other, as in `wire/http1.rs`.
-fn serve(member: &Member, jobs: Jobs, mut next: Next) {
+fn serve(member: &Member, mut jobs: Jobs, mut next: Next) {
     loop {
         let job = match next {
             Next::Job(job) => Some(job),
             Next::Idle if thread_rng().gen_bool(0.2) && member.leave_idle() => return,
-            Next::Idle => jobs.next(),
+            Next::Idle => next_of(&mut jobs),
             Next::Close => None,
         };
         let Some(job) = job else { return };
@@ -201,9 +203,15 @@ fn serve(member: &Member, jobs: Jobs, mut next: Next) {
     }
 }
 
+/// Waits for a job, or for the word to close.
+fn next_of(jobs: &mut Jobs) -> Option<Box<Job>> {
+    block_on(poll_fn(|cx| jobs.poll_next(cx))).map(|(job, _)| job)
+}
+
 /// Exchanges side by side, as in `wire/http2.rs`, but that they end in the order they began.
-fn share(member: &Member, jobs: Jobs) {
-    while let Some(job) = jobs.next() {
+fn share(member: &Member, mut jobs: Jobs) {
+    let mut is_told_to_close = false;
+    while !is_told_to_close && let Some(job) = next_of(&mut jobs) {
         let mut job = Some(job);
         let mut others = Vec::new();
         while let Some(present) = job {
@@ -213,7 +221,11 @@ fn share(member: &Member, jobs: Jobs) {
             if thread_rng().gen_bool(0.3) {
                 member.loaded(if thread_rng().gen_bool(0.7) { 100 } else { 0 });
             }
-            others.extend(jobs.try_next());
+            match jobs.poll_next(&Context::from_waker(Waker::noop())) {
+                Poll::Ready(Some((job, _))) => others.push(job),
+                Poll::Ready(None) => is_told_to_close = true,
+                Poll::Pending => {}
+            }
             let end = match thread_rng().gen_range(0..6) {
                 0 => StreamEnd::Refused,
                 1 => StreamEnd::Other,

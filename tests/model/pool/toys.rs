@@ -215,5 +215,18 @@ pub(crate) mod wheel {
         pub(crate) fn is_busy(&self) -> bool {
             false
         }
+
+        pub(crate) fn is_driven(&self) -> bool {
+            false
+        }
+
+        pub(crate) fn see_to_it(&self) {}
+
+        pub(crate) fn work(&self) -> Work {
+            Work
+        }
     }
+
+    #[derive(Debug)]
+    pub(crate) struct Work;
 }

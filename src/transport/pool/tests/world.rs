@@ -19,7 +19,10 @@ use crate::{
     priority::Priority,
     sync::{Arc, Weak},
     traffic::Traffic,
-    transport::bridge::{self, Head, Job, Jobs, Mailbox, Order, Pending, Unwanted, Upload, Want},
+    transport::{
+        bridge::{self, Head, Job, Order, Pending, Unwanted, Upload, Want},
+        mailbox::{Jobs, Mailbox},
+    },
     watch::Watch,
     wheel::Wheel,
 };
@@ -152,7 +155,7 @@ impl World {
     /// A dial succeeds; the connection's number.
     pub(super) fn connect(&mut self, at: usize) -> u64 {
         let dial = self.dials.remove(at);
-        let (mailbox, jobs) = bridge::mailbox(&self.wheel, Weak::new());
+        let (mailbox, jobs) = Mailbox::open(&self.wheel, Weak::new());
         let is_http2 = speaks_http2(&dial.route);
         let connection = |mailbox| Connection {
             route: Arc::clone(&dial.route),

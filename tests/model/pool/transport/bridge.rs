@@ -1,17 +1,15 @@
-//! Jobs one way, answers the other, by the checker's primitives.
+//! Jobs and their answers, by the checker's primitives.
 
 use std::{
-    collections::VecDeque,
     future::Future,
     pin::Pin,
     task::{Context, Poll},
 };
 
-use shuttle::sync::{Arc, Condvar, Mutex, Weak};
+use shuttle::sync::{Arc, Condvar, Mutex};
 
 use crate::{
-    error::Error, life::Life, limits::Timeouts, origin::Route, priority::Priority, watch::Watch,
-    wheel::Wheel,
+    error::Error, limits::Timeouts, origin::Route, priority::Priority, watch::Watch,
 };
 
 #[derive(Debug)]
@@ -102,93 +100,6 @@ impl Pending {
     pub(crate) fn wait(&mut self) -> Outcome {
         self.answered = true;
         self.slot.wait()
-    }
-}
-
-/// The mail of a connection; `None` once it has ended.
-#[derive(Debug, Default)]
-struct Mail {
-    jobs: Option<VecDeque<Box<Job>>>,
-    is_told_to_close: bool,
-}
-
-#[derive(Debug)]
-struct Postbox {
-    mail: Mutex<Mail>,
-    arrived: Condvar,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Mailbox {
-    postbox: Arc<Postbox>,
-    wheel: Arc<Wheel>,
-}
-
-pub(crate) fn mailbox(wheel: &Arc<Wheel>, _: Weak<Life>) -> (Mailbox, Jobs) {
-    let mail = Mail { jobs: Some(VecDeque::new()), is_told_to_close: false };
-    let postbox = Arc::new(Postbox { mail: Mutex::new(mail), arrived: Condvar::new() });
-    (Mailbox { postbox: Arc::clone(&postbox), wheel: Arc::clone(wheel) }, Jobs(postbox))
-}
-
-impl Mailbox {
-    pub(crate) fn wheel(&self) -> &Arc<Wheel> {
-        &self.wheel
-    }
-
-    pub(crate) fn life(&self) -> Option<Arc<Life>> {
-        None
-    }
-
-    pub(crate) fn is_for_callers(&self) -> bool {
-        true
-    }
-
-    pub(crate) fn send(&self, job: Box<Job>) -> Result<(), Box<Job>> {
-        let mut mail = self.postbox.mail.lock().unwrap();
-        let Some(jobs) = &mut mail.jobs else { return Err(job) };
-        jobs.push_back(job);
-        self.postbox.arrived.notify_all();
-        Ok(())
-    }
-
-    pub(crate) fn hand_in(&self, job: Box<Job>) -> Result<(), Box<Job>> {
-        self.send(job)
-    }
-
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.postbox, &other.postbox)
-    }
-
-    pub(crate) fn close(&self) {
-        self.postbox.mail.lock().unwrap().is_told_to_close = true;
-        self.postbox.arrived.notify_all();
-    }
-}
-
-#[derive(Debug)]
-pub(crate) struct Jobs(Arc<Postbox>);
-
-impl Jobs {
-    /// Waits for a job, or for the word to close.
-    pub(crate) fn next(&self) -> Option<Box<Job>> {
-        let is_quiet = |mail: &mut Mail| {
-            !mail.is_told_to_close && mail.jobs.as_ref().is_some_and(VecDeque::is_empty)
-        };
-        let mail = self.0.mail.lock().unwrap();
-        self.0.arrived.wait_while(mail, is_quiet).unwrap().jobs.as_mut()?.pop_front()
-    }
-
-    /// A job that is there.
-    pub(crate) fn try_next(&self) -> Option<Box<Job>> {
-        self.0.mail.lock().unwrap().jobs.as_mut()?.pop_front()
-    }
-}
-
-impl Drop for Jobs {
-    fn drop(&mut self) {
-        // What was sent and not taken is dropped without the lock.
-        let jobs = self.0.mail.lock().unwrap().jobs.take();
-        drop(jobs);
     }
 }
 

@@ -1,6 +1,8 @@
-//! The real pool beside a bridge of toys.
+//! The real pool and its mailboxes beside a bridge of toys.
 
 pub(crate) mod bridge;
+#[path = "../../../../src/transport/mailbox.rs"]
+pub(crate) mod mailbox;
 #[expect(
     dead_code,
     unreachable_pub,
