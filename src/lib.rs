@@ -218,6 +218,7 @@ mod tls_version;
 mod trace_context;
 mod traffic;
 mod trail;
+mod trailers;
 mod used_connection;
 mod view;
 mod watch;

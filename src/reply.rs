@@ -15,6 +15,7 @@ use crate::{
     proxy::Proxy,
     reply_headers::ReplyHeaders,
     timings::Timings,
+    trailers::Trailers,
     used_connection::UsedConnection,
 };
 
@@ -34,7 +35,7 @@ pub struct Reply(Arc<Contents>);
 struct Contents {
     head: ReplyHead,
     body: Bytes,
-    trailers: HeaderMap,
+    trailers: Trailers,
     timings: Timings,
 }
 
@@ -86,7 +87,7 @@ impl ReplyHead {
 }
 
 impl Reply {
-    pub(crate) fn new(head: ReplyHead, body: Bytes, trailers: HeaderMap, timings: Timings) -> Self {
+    pub(crate) fn new(head: ReplyHead, body: Bytes, trailers: Trailers, timings: Timings) -> Self {
         Self(Arc::new(Contents { head, body, trailers, timings }))
     }
 

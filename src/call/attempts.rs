@@ -32,7 +32,9 @@ use crate::{
     },
     proxy_auth::Asker,
     retries::RetryPolicy,
-    runtime::{Answer, AnswerBody, Failure, Head, Order, Sent, Ticket, Unwanted, Upload, Want},
+    runtime::{
+        Answer, AnswerBody, Failure, Head, Order, Outcome, Sent, Ticket, Unwanted, Upload, Want,
+    },
     watch::Watch,
 };
 
@@ -191,7 +193,7 @@ async fn attempt(
     means: &Means,
     Job { hop, route, mut head, plan }: Job<'_>,
     content: &mut Content<'_>,
-) -> Result<Result<Answer, Failure>> {
+) -> Result<Outcome> {
     let (upload, mut pump) = upload::begin(content)?;
     let has_listeners = cx.feedback().is_some_and(|feedback| feedback.has_listeners());
     let is_streamed = matches!(plan.want, Want::Stream { .. });
@@ -264,7 +266,7 @@ async fn pumped(
     ticket: &mut Ticket,
     pump: &mut Pump,
     content: &mut Content<'_>,
-) -> Result<Result<Answer, Failure>> {
+) -> Result<Outcome> {
     let mut pumped = pin!(pump.run(cx, content));
     let mut is_pumped = false;
     poll_fn(|task| {
@@ -286,19 +288,18 @@ async fn pumped(
     .await
 }
 
-fn reply(means: &Means, answer: Answer, attempts: u32) -> Result<HopReply> {
-    let Answer { status, version, headers, body, facts, reused } = answer;
-    let head = HopHead {
-        connection: Some(facts.used(version, reused)),
-        proxy: facts.proxy.clone(),
-        attempts,
-        ..HopHead::local(status, version, headers)
-    };
+fn reply(means: &Means, answer: Box<Answer>, attempts: u32) -> Result<HopReply> {
+    let Answer { status, version, headers, body, came_over } = *answer;
     let body = match body {
         AnswerBody::Whole { bytes, trailers } => OpenBody::complete(bytes, trailers),
         AnswerBody::Stream { chunks, counts } => {
-            OpenBody::new(chunks, counts, means.runtime()?.lender(&facts.home))
+            OpenBody::new(chunks, counts, means.runtime()?.lender(came_over.home()))
         }
+    };
+    let head = HopHead {
+        came_over: Some(came_over),
+        attempts,
+        ..HopHead::local(status, version, headers)
     };
     Ok(HopReply { head, body })
 }

@@ -9,7 +9,7 @@ use crate::{
     error::{Error, Result},
     observer::Happening,
     origin,
-    runtime::{Answer, Failure},
+    runtime::{Failure, Outcome},
 };
 
 /// The call begins.
@@ -43,14 +43,13 @@ pub(super) fn queued(cx: &CallContext, attempt: u32) {
     observed.note(Happening::Queued);
 }
 
-pub(super) fn attempt_ended(cx: &CallContext, ended: &Result<Result<Answer, Failure>>) {
+pub(super) fn attempt_ended(cx: &CallContext, ended: &Result<Outcome>) {
     let Some(observed) = cx.observed() else { return };
     observed.look(&cx.watch);
     observed.note(match ended {
-        Ok(Ok(answer)) => Happening::Answered {
-            status: answer.status,
-            connection: answer.facts.used(answer.version, answer.reused),
-        },
+        Ok(Ok(answer)) => {
+            Happening::Answered { status: answer.status, connection: answer.came_over.connection() }
+        }
         Ok(Err(Failure { error, .. })) | Err(error) => {
             Happening::AttemptFailed { kind: Error::kind(error) }
         }

@@ -18,13 +18,11 @@ use crate::{
         auth::Wanted,
         redirect::{self, Asked, Decision, Next},
     },
-    proxy::Proxy,
     redirects::RedirectPolicy,
     reply::ReplyHead,
     reply_headers::ReplyHeaders,
     request::{Request, shown},
-    runtime::{Unwanted, Want},
-    used_connection::UsedConnection,
+    runtime::{CameOver, Unwanted, Want},
 };
 
 /// What a hop was answered.
@@ -38,8 +36,8 @@ pub(super) struct HopHead {
     pub(super) status: StatusCode,
     pub(super) version: Version,
     pub(super) headers: ReplyHeaders,
-    pub(super) connection: Option<UsedConnection>,
-    pub(super) proxy: Option<Proxy>,
+    /// `None` if it did not come over a connection.
+    pub(super) came_over: Option<CameOver>,
     pub(super) attempts: u32,
     pub(super) cache: Option<CacheReport>,
 }
@@ -52,7 +50,7 @@ impl HopHead {
         headers: impl Into<ReplyHeaders>,
     ) -> Self {
         let headers = headers.into();
-        Self { status, version, headers, connection: None, proxy: None, attempts: 0, cache: None }
+        Self { status, version, headers, came_over: None, attempts: 0, cache: None }
     }
 }
 
@@ -323,7 +321,8 @@ impl<'c, 'b> Hops<'c, 'b> {
     }
 
     fn reply_head(self, head: HopHead) -> ReplyHead {
-        let HopHead { status, version, headers, connection, proxy, attempts, cache } = head;
+        let HopHead { status, version, headers, came_over, attempts, cache } = head;
+        let connection = came_over.as_ref().map(CameOver::connection);
         let call = self.cx.id;
         let reused = connection.is_some_and(|connection| connection.is_reused);
         tracing::debug!(call, status = status.as_u16(), reused, attempts, "answered");
@@ -334,7 +333,7 @@ impl<'c, 'b> Hops<'c, 'b> {
             url: self.hop.url,
             request_id: self.cx.id,
             connection,
-            proxy,
+            proxy: came_over.and_then(|over| over.proxy().cloned()),
             attempts,
             history: self.history,
             undone: None,

@@ -20,6 +20,7 @@ use crate::{
     interceptors::{
         Hook, IncomingReply, InterceptorError, InterceptorId, LocalAnswer, OutgoingRequest,
     },
+    trailers::Trailers,
 };
 
 /// The interceptors of one call, the client's first.
@@ -117,7 +118,7 @@ fn words_of(panic: &(dyn Any + Send)) -> &str {
 fn local_reply(answer: LocalAnswer) -> HopReply {
     let LocalAnswer { status, headers, body } = answer;
     let head = HopHead::local(status, Version::HTTP_11, headers);
-    HopReply { head, body: OpenBody::complete(body, http::HeaderMap::new()) }
+    HopReply { head, body: OpenBody::complete(body, Trailers::default()) }
 }
 
 impl Hop<'_> {

@@ -68,7 +68,10 @@ pub(crate) async fn send(cx: &CallContext, means: &Means, request: Request<'_>) 
     let mut hops = Hops::of(cx, means, request);
     let answer = hops.until_the_last(Form::Whole { bytes_max }).await;
     let (head, mut body) = hops.ended(answer)?;
-    let rest = body.rest(cx, Bytes::new(), bytes_max).await;
+    let rest = match body.take_whole(bytes_max) {
+        Some(whole) => Ok(whole),
+        None => body.rest(cx, Bytes::new(), bytes_max).await,
+    };
     body.into_reply(cx, head, rest)
 }
 

@@ -1,6 +1,8 @@
 //! The body of a call's reply as its caller gets it: content codings are undone here, outside of
 //! all loops, so that whatever is inside them sees what the wire said.
 
+use std::ops::Deref;
+
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, header};
 
@@ -53,8 +55,8 @@ impl ReplyBody {
     }
 
     /// The trailers, once the end was reached.
-    pub(crate) const fn trailers(&self) -> Option<&HeaderMap> {
-        self.encoded.trailers()
+    pub(crate) fn trailers(&self) -> Option<&HeaderMap> {
+        self.encoded.trailers().map(Deref::deref)
     }
 
     /// What became of storing it, once that is known.
@@ -94,6 +96,11 @@ impl ReplyBody {
         let trailers = self.encoded.into_trailers();
         let timings = cx.watch.timings(cx.started, head.connection);
         Ok(Reply::new(head, body, trailers, timings))
+    }
+
+    /// All of it, if it is here as it was sent and not larger than that.
+    pub(crate) fn take_whole(&mut self, bytes_max: Option<u64>) -> Option<Bytes> {
+        if self.decoding.is_none() { self.encoded.take_whole(bytes_max) } else { None }
     }
 
     /// Receives the rest into memory, behind what was taken and not read.

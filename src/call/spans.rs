@@ -17,7 +17,7 @@ use crate::{
     error::Error,
     origin,
     redirects::RedirectOptions,
-    runtime::{Answer, Failure},
+    runtime::{Failure, Outcome},
     watch::Watch,
 };
 
@@ -115,7 +115,7 @@ pub(super) fn exchanged(
     span: &Span,
     config: &Config,
     watch: &Watch,
-    ended: &Result<Result<Answer, Failure>, Error>,
+    ended: &Result<Outcome, Error>,
 ) {
     if span.is_disabled() {
         return;
@@ -128,7 +128,7 @@ pub(super) fn exchanged(
             return failed(span, error);
         }
     };
-    let used = answer.facts.used(answer.version, answer.reused);
+    let used = answer.came_over.connection();
     span.record("network.protocol.version", version(used.protocol));
     if let Some(peer) = used.peer_addr {
         record_peer(span, peer);

@@ -3,7 +3,6 @@
 use std::{future::poll_fn, io::Read};
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
 
 use crate::{
     body::{Content, Reader},
@@ -11,6 +10,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     phase::Phase,
     runtime::{Upload, pipe},
+    trailers::Trailers,
 };
 
 /// What crosses of a body, and the pump if the rest has to be read here.
@@ -72,7 +72,7 @@ impl Pump {
                 "the body ended {missing} bytes before its length of {length}"
             )));
         }
-        sender.end(Ok(HeaderMap::new()));
+        sender.end(Ok(Trailers::default()));
         Ok(())
     }
 }

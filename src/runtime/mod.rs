@@ -19,7 +19,8 @@ use std::{
 use self::{lane::Lane, lanes::Lanes, lend::Plan};
 pub use crate::transport::pool::Warmed;
 pub(crate) use crate::transport::{
-    bridge::{Answer, AnswerBody, Failure, Head, Order, Sent, Unwanted, Upload, Want},
+    bridge::{Answer, AnswerBody, Failure, Head, Order, Outcome, Sent, Unwanted, Upload, Want},
+    connection::CameOver,
     pipe,
     pool::{Ticket, WarmOrder, WarmUp},
 };
@@ -33,7 +34,7 @@ use crate::{
     steward::Tended,
     threads::Crew,
     transport::{
-        self,
+        self, bridge,
         connect::Connector,
         connection::Home,
         pool::{Dial, Pool},
@@ -68,11 +69,12 @@ impl Runtime {
     ///
     /// With `waits_next` the thread does nothing else before it waits, so it can begin the exchange
     /// itself, inside the lane.
-    pub(crate) fn submit(&self, mut order: Order, waits_next: bool) -> Ticket {
-        order.avoid = lend::inside();
+    pub(crate) fn submit(&self, order: Order, waits_next: bool) -> Ticket {
+        let (mut job, pending) = bridge::job(order);
+        job.order.avoid = lend::inside();
         let may_attend = self.lends && lend::may_attend();
         let submits = lend::Submits::begin(may_attend);
-        let (ticket, hand_in) = self.pool.submit(order, may_attend && waits_next);
+        let (ticket, hand_in) = self.pool.submit((job, pending), may_attend && waits_next);
         drop(submits);
         if let Some(mut hand_in) = hand_in
             && let Some(lane) = self.lanes.get(hand_in.lane())

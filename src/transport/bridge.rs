@@ -15,13 +15,14 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri, Version, header::LOCATION};
 use tokio::sync::oneshot;
 
-use super::{connection::Facts, pipe};
+use super::{connection::CameOver, pipe};
 use crate::{
     environment::OfProcess,
     error::{Error, ErrorKind},
     limits::Timeouts,
     origin::Route,
     priority::Priority,
+    trailers::Trailers,
     watch::Watch,
 };
 
@@ -29,7 +30,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) order: Order,
-    answer: Answerer,
+    pub(crate) answer: Answerer,
 }
 
 /// What an exchange needs to know.
@@ -106,13 +107,12 @@ pub(crate) struct Answer {
     pub(crate) version: Version,
     pub(crate) headers: HeaderMap,
     pub(crate) body: AnswerBody,
-    pub(crate) facts: Arc<Facts>,
-    pub(crate) reused: bool,
+    pub(crate) came_over: CameOver,
 }
 
 #[derive(Debug)]
 pub(crate) enum AnswerBody {
-    Whole { bytes: Bytes, trailers: HeaderMap },
+    Whole { bytes: Bytes, trailers: Trailers },
     Stream { chunks: pipe::Receiver, counts: bool },
 }
 
@@ -138,7 +138,8 @@ pub(crate) enum Sent {
     Perhaps,
 }
 
-pub(crate) type Outcome = Result<Answer, Failure>;
+/// What comes back; behind a pointer, since it passes through many hands.
+pub(crate) type Outcome = Result<Box<Answer>, Failure>;
 
 impl Failure {
     /// No connection could be had.
@@ -148,22 +149,17 @@ impl Failure {
 }
 
 /// Makes a job and the end on which its answer comes.
-pub(crate) fn job(order: Order) -> (Job, Pending) {
+pub(crate) fn job(order: Order) -> (Box<Job>, Pending) {
     let (sender, receiver) = oneshot::channel();
     let answer = Answerer { sender: Some(sender), started: false };
-    (Job { order, answer }, Pending { receiver: OfProcess::new(receiver), answered: false })
+    let pending = Pending { receiver: OfProcess::new(receiver), answered: false };
+    (Box::new(Job { order, answer }), pending)
 }
 
 impl Job {
     /// Whether nobody waits for the answer any more.
     pub(crate) fn is_abandoned(&self) -> bool {
         self.answer.sender.as_ref().is_none_or(oneshot::Sender::is_closed)
-    }
-
-    /// Takes the job in hand: from here on a dropped answerer means that it failed half-way.
-    pub(crate) fn start(mut self) -> (Order, Answerer) {
-        self.answer.started = true;
-        (self.order, self.answer)
     }
 
     /// Ends a job that no connection could be found for.
@@ -180,6 +176,11 @@ pub(crate) struct Answerer {
 }
 
 impl Answerer {
+    /// Takes the job in hand: from here on a dropped answerer means that it failed half-way.
+    pub(crate) fn start(&mut self) {
+        self.started = true;
+    }
+
     pub(crate) fn send(&mut self, outcome: Outcome) {
         if let Some(sender) = self.sender.take() {
             // The caller may have gone; then nobody wants the answer.

@@ -7,9 +7,9 @@
 pub(crate) mod bridge;
 pub(crate) mod connect;
 pub(crate) mod connection;
+pub(crate) mod mailbox;
 pub(crate) mod pipe;
 pub(crate) mod pool;
-pub(crate) mod mailbox;
 mod watched;
 mod wire;
 

@@ -10,9 +10,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::HeaderMap;
 
-use crate::{environment::OfProcess, error::Error};
+use crate::{environment::OfProcess, error::Error, trailers::Trailers};
 
 /// When a pipe begins to be filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +45,7 @@ struct Row {
     chunks: VecDeque<Bytes>,
     bytes: usize,
     bytes_max: usize,
-    end: Option<Result<HeaderMap, Error>>,
+    end: Option<Result<Trailers, Error>>,
     receiver: Option<Waker>,
     sender: Option<Waker>,
     receiver_gone: bool,
@@ -112,7 +111,7 @@ impl Sender {
     }
 
     /// Says how it ended; without this, dropping the sender is an error for the receiver.
-    pub(crate) fn end(mut self, end: Result<HeaderMap, Error>) {
+    pub(crate) fn end(mut self, end: Result<Trailers, Error>) {
         if let Some(sending) = self.end.get_mut() {
             sending.finish(end);
         }
@@ -120,7 +119,7 @@ impl Sender {
 }
 
 impl SendingEnd {
-    fn finish(&mut self, end: Result<HeaderMap, Error>) {
+    fn finish(&mut self, end: Result<Trailers, Error>) {
         self.ended = true;
         let mut row = lock(&self.row);
         row.end = Some(end);
@@ -154,7 +153,7 @@ struct ReceivingEnd {
 pub(crate) enum Received {
     Chunk(Bytes),
     /// Given once; later polls give it again without trailers.
-    End(HeaderMap),
+    End(Trailers),
 }
 
 impl Receiver {
@@ -169,7 +168,7 @@ impl Receiver {
         }
         match row.end.take() {
             Some(Ok(trailers)) => {
-                row.end = Some(Ok(HeaderMap::new()));
+                row.end = Some(Ok(Trailers::default()));
                 Poll::Ready(Ok(Received::End(trailers)))
             }
             Some(Err(error)) => {

@@ -90,8 +90,8 @@ impl Passage<'_> {
         let served = Served { outcome: CacheOutcome::Revalidated, asked: Some((why, status)) };
         let served = self.serve(found, shape, times.received, served)?;
         let served = served.ok_or_else(damaged)?;
-        let HopHead { connection, attempts, .. } = head;
-        let head = HopHead { connection, attempts, ..served.head };
+        let HopHead { came_over, attempts, .. } = head;
+        let head = HopHead { came_over, attempts, ..served.head };
         Ok(HopReply { head, ..served })
     }
 

@@ -98,9 +98,9 @@ impl Passage<'_> {
         self.apply(found, refresh, answer)
     }
 
-    fn apply(&self, found: &Found, refresh: Refresh, answer: Answer) -> bool {
+    fn apply(&self, found: &Found, refresh: Refresh, answer: Box<Answer>) -> bool {
         let Refresh { ticket: _, sent, requested, epoch } = refresh;
-        let Answer { status, version, headers, body, .. } = answer;
+        let Answer { status, version, headers, body, .. } = *answer;
         let AnswerBody::Whole { bytes, trailers } = body else { return false };
         // When it came nobody noted; it is not younger than its request.
         let times = Times { requested, received: requested };

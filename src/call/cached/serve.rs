@@ -22,6 +22,7 @@ use crate::{
     },
     reply_headers::ReplyHeaders,
     runtime::Want,
+    trailers::Trailers,
 };
 
 /// What of a stored reply answers a request.
@@ -75,7 +76,7 @@ impl Passage<'_> {
     ) -> Result<Option<HopReply>> {
         let report = report(&found.stored, now, served);
         let (status, headers) = head(&found.stored, &shape, length(&found.body), report, now);
-        let (version, trailers) = (found.stored.version, found.stored.trailers.clone());
+        let (version, trailers) = (found.stored.version, found.stored.trailers.clone().into());
         let range = match shape {
             Shape::NotModified => 0..0,
             _ if self.hop.method == Method::HEAD => 0..0,
@@ -97,7 +98,7 @@ impl Passage<'_> {
         &self,
         found: Found,
         range: Range<u64>,
-        trailers: HeaderMap,
+        trailers: Trailers,
     ) -> Result<Option<OpenBody>> {
         let bytes_max = match self.want {
             Want::Whole { bytes_max, .. } => bytes_max,
@@ -132,7 +133,7 @@ pub(super) fn nothing_stored() -> HopReply {
     let headers = HeaderMap::from_iter([(CACHE_STATUS, element)]);
     let local = HopHead::local(StatusCode::GATEWAY_TIMEOUT, Version::HTTP_11, headers);
     let head = HopHead { cache: Some(CacheReport::nothing()), ..local };
-    HopReply { head, body: OpenBody::complete(Bytes::new(), HeaderMap::new()) }
+    HopReply { head, body: OpenBody::complete(Bytes::new(), Trailers::default()) }
 }
 
 fn report(stored: &Head, now: Now, Served { outcome, asked }: Served) -> CacheReport {

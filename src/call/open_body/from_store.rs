@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use http::HeaderMap;
 
 use super::{Keeping, OpenBody, State, Stored};
 use crate::{
     cache::{CacheReader, Saving},
     caching::NotStored,
+    trailers::Trailers,
 };
 
 impl OpenBody {
@@ -16,7 +16,7 @@ impl OpenBody {
     pub(in crate::call) fn stored_at(
         reader: Box<dyn CacheReader>,
         range: Range<u64>,
-        trailers: HeaderMap,
+        trailers: Trailers,
     ) -> Self {
         let state = State::Stored(Stored::new(reader, range), trailers);
         let mut body = Self::of(state);

@@ -6,7 +6,6 @@ mod from_store;
 use std::{future::poll_fn, time::Duration};
 
 use bytes::Bytes;
-use http::HeaderMap;
 
 use super::keeping::{Keeping, Stored};
 use crate::{
@@ -19,6 +18,7 @@ use crate::{
         Lender,
         pipe::{Received, Receiver},
     },
+    trailers::Trailers,
 };
 
 /// What is left of a body; dropping it ends the exchange.
@@ -37,11 +37,11 @@ pub(crate) struct OpenBody {
 enum State {
     Receiving(Receiver),
     /// Everything is there already.
-    Complete(Bytes, HeaderMap),
+    Complete(Bytes, Trailers),
     /// It lies in a store.
     #[cfg_attr(not(feature = "cache"), expect(dead_code, reason = "there is no store"))]
-    Stored(Stored, HeaderMap),
-    Ended(HeaderMap),
+    Stored(Stored, Trailers),
+    Ended(Trailers),
     Failed(ErrorKind),
 }
 
@@ -53,7 +53,7 @@ impl OpenBody {
         body
     }
 
-    pub(super) fn complete(bytes: Bytes, trailers: HeaderMap) -> Self {
+    pub(super) fn complete(bytes: Bytes, trailers: Trailers) -> Self {
         Self::of(State::Complete(bytes, trailers))
     }
 
@@ -74,11 +74,22 @@ impl OpenBody {
     }
 
     /// The trailers, once the end was reached.
-    pub(super) const fn trailers(&self) -> Option<&HeaderMap> {
+    pub(super) const fn trailers(&self) -> Option<&Trailers> {
         match &self.state {
             State::Ended(trailers) => Some(trailers),
             _ => None,
         }
+    }
+
+    /// All of it, if it is here and not larger than that.
+    pub(super) fn take_whole(&mut self, bytes_max: Option<u64>) -> Option<Bytes> {
+        let State::Complete(bytes, trailers) = &mut self.state else { return None };
+        if bytes_max.is_some_and(|max| bytes.len() as u64 > max) {
+            return None;
+        }
+        let (bytes, trailers) = (std::mem::take(bytes), std::mem::take(trailers));
+        self.state = State::Ended(trailers);
+        Some(bytes)
     }
 
     /// The next piece; `None` at the end. After an error there is nothing more.
@@ -176,10 +187,10 @@ impl OpenBody {
     }
 
     /// The trailers of a body that has ended.
-    pub(super) fn into_trailers(mut self) -> HeaderMap {
+    pub(super) fn into_trailers(mut self) -> Trailers {
         match &mut self.state {
             State::Ended(trailers) => std::mem::take(trailers),
-            _ => HeaderMap::new(),
+            _ => Trailers::default(),
         }
     }
 }

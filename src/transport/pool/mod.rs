@@ -40,7 +40,7 @@ use self::{
     state::{Effect, Effects, Placement, State},
 };
 use super::{
-    bridge::{self, Awaited, Job, Order, Pending},
+    bridge::{self, Awaited, Job, Pending},
     mailbox::Mailbox,
 };
 use crate::{
@@ -81,12 +81,10 @@ impl Pool {
     /// back with its mailbox, for the caller to hand in.
     pub(crate) fn submit(
         self: &Arc<Self>,
-        order: Order,
+        (mut job, pending): (Box<Job>, Pending),
         may_hand_in: bool,
     ) -> (Ticket, Option<HandIn>) {
-        let (route, attempt) = (Arc::clone(&order.route), order.attempt);
-        let (job, pending) = bridge::job(order);
-        let mut job = Box::new(job);
+        let (route, attempt) = (Arc::clone(&job.order.route), job.order.attempt);
         let (mut hand_in, mut queued, mut ended) = (None, None, None);
         let mut state = self.lock();
         let number = state.next_ticket(attempt, job.order.watch.turn());

@@ -18,9 +18,10 @@ use super::{
 use crate::{
     error::Error,
     phase::Phase,
+    trailers::Trailers,
     transport::{
         bridge::{Answer, AnswerBody, Answerer, Failure, Outcome, Sent, Want},
-        connection::Facts,
+        connection::{CameOver, Facts},
         pipe,
         pool::StreamEnd,
     },
@@ -57,8 +58,8 @@ pub(super) struct Parting {
 }
 
 enum End {
-    Answer(Answerer, Box<Outcome>),
-    Stream(pipe::Sender, Result<HeaderMap, Error>),
+    Answer(Answerer, Outcome),
+    Stream(pipe::Sender, Result<Trailers, Error>),
     /// The caller has gone.
     Nobody,
 }
@@ -73,12 +74,12 @@ impl Parting {
     }
 
     fn failure(answerer: Answerer, failure: Failure) -> Self {
-        Self::new(End::Answer(answerer, Box::new(Err(failure))), false)
+        Self::new(End::Answer(answerer, Err(failure)), false)
     }
 
     pub(super) fn deliver(self) {
         match self.end {
-            End::Answer(mut answerer, outcome) => answerer.send(*outcome),
+            End::Answer(mut answerer, outcome) => answerer.send(outcome),
             End::Stream(sender, end) => sender.end(end),
             End::Nobody => {}
         }
@@ -119,7 +120,7 @@ impl Exchange {
     /// Runs the exchange to its end.
     pub(super) async fn run(
         mut self,
-        response: impl Future<Output = hyper::Result<http::Response<Incoming>>>,
+        response: Pin<&mut impl Future<Output = hyper::Result<http::Response<Incoming>>>>,
         connection: &mut impl Drive,
         lull: impl FnOnce() -> Option<Lull>,
     ) -> Parting {
@@ -160,13 +161,13 @@ impl Exchange {
         connection: &mut impl Drive,
     ) -> Parting {
         let gauge = self.gauge(true);
-        let collecting = receive::collect(body, bytes_max, &gauge);
+        let collecting = pin!(receive::collect(body, bytes_max, &gauge));
         match self.race(collecting, connection, WorkIs::Begun).await {
             Raced::Done(Ok((bytes, trailers))) => {
                 self.watch.end();
                 let leaves_it_whole = is_framed_clearly(&parts.headers);
                 let answer = self.answer(parts, AnswerBody::Whole { bytes, trailers });
-                let end = End::Answer(self.answerer, Box::new(Ok(answer)));
+                let end = End::Answer(self.answerer, Ok(answer));
                 Parting::new(end, leaves_it_whole)
             }
             Raced::Done(Err(receive::Failed::Wire(error))) => self.failed(error),
@@ -190,11 +191,13 @@ impl Exchange {
         let answer = self.answer(parts, AnswerBody::Stream { chunks: receiver, counts });
         self.answerer.send(Ok(answer));
         let gauge = self.gauge(counts);
-        let pumping = receive::pump(body, &sender, &gauge);
         if self.is_alone {
             self.facts.traffic.read_at_most(STREAM_READ_BYTES);
         }
-        let pumped = self.race(pumping, connection, WorkIs::OfOthersToo).await;
+        let pumped = {
+            let pumping = pin!(receive::pump(body, &sender, &gauge));
+            self.race(pumping, connection, WorkIs::OfOthersToo).await
+        };
         self.facts.traffic.read_at_most(0);
         let error = match pumped {
             Raced::Done(Ok(trailers)) => {
@@ -213,11 +216,10 @@ impl Exchange {
     /// Runs `work` and the connection until the work is done or nobody wants it any more.
     async fn race<W: Future, D: Drive>(
         &mut self,
-        work: W,
+        mut work: Pin<&mut W>,
         connection: &mut D,
         work_is: WorkIs,
     ) -> Raced<W::Output> {
-        let mut work = pin!(work);
         let feedback = self.watch.feedback().filter(|_| self.lane_watches).cloned();
         let mut cancelled = pin!(feedback.as_ref().map(|feedback| feedback.token().cancelled()));
         poll_fn(|cx| {
@@ -273,15 +275,18 @@ impl Exchange {
         }
     }
 
-    fn answer(&self, parts: Parts, body: AnswerBody) -> Answer {
-        Answer {
+    fn answer(&self, parts: Parts, body: AnswerBody) -> Box<Answer> {
+        Box::new(Answer {
             status: parts.status,
             version: parts.version,
             headers: parts.headers,
             body,
-            facts: Arc::clone(&self.facts),
-            reused: self.reused,
-        }
+            came_over: CameOver {
+                facts: Arc::clone(&self.facts),
+                protocol: parts.version,
+                is_reused: self.reused,
+            },
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, Weak},
     task::{Context, Poll},
     time::Duration,
@@ -102,7 +102,7 @@ where
                 next = self.member.next_job(self.uses() == 0);
                 continue;
             }
-            let parting = self.exchange(*job).await;
+            let parting = self.exchange(job).await;
             if !(parting.leaves_it_whole() && !self.is_worn_out() && self.is_reusable().await) {
                 return parting;
             }
@@ -147,8 +147,9 @@ where
         None
     }
 
-    async fn exchange(&mut self, job: Job) -> Parting {
-        let (order, answerer) = job.start();
+    async fn exchange(&mut self, job: Box<Job>) -> Parting {
+        let Job { order, answer: mut answerer } = *job;
+        answerer.start();
         let traffic = Arc::clone(&self.setup.facts.traffic);
         // Whoever sees the phase sees the connection too.
         order.watch.follow(&traffic, true);
@@ -167,8 +168,8 @@ where
             is_alone: true,
             head_bytes_max: self.setup.limits.header_bytes as u64,
         };
-        let response =
-            self.sender.send_request(request(order.head, body, self.setup.absolute_form));
+        let request = request(order.head, body, self.setup.absolute_form);
+        let response = pin!(self.sender.send_request(request));
         let lull = || self.work.as_ref().map(Work::lull);
         exchange.run(response, &mut self.driver, lull).await
     }

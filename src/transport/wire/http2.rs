@@ -217,7 +217,7 @@ impl Http2 {
         }
     }
 
-    async fn exchange(&self, job: Job, work: &mut Option<Work>) -> Option<Box<Job>> {
+    async fn exchange(&self, job: Box<Job>, work: &mut Option<Work>) -> Option<Box<Job>> {
         let stream = StreamGuard { http2: self, ended: false };
         if job.is_abandoned() {
             return stream.end(StreamEnd::Other);
@@ -228,7 +228,8 @@ impl Http2 {
             self.retire();
         }
         self.watchword.exchanges.fetch_add(1, Ordering::Relaxed);
-        let (order, answerer) = job.start();
+        let Job { order, answer: mut answerer } = *job;
+        answerer.start();
         // Whoever sees the phase sees the connection too.
         order.watch.follow(traffic, false);
         order.watch.enter(Phase::Send);
@@ -246,7 +247,8 @@ impl Http2 {
             // h2 keeps to the limit itself.
             head_bytes_max: 0,
         };
-        let response = self.sender.clone().send_request(request(order.head, body));
+        let mut sender = self.sender.clone();
+        let response = pin!(sender.send_request(request(order.head, body)));
         let parting =
             exchange.run(response, &mut Elsewhere, || work.as_ref().map(Work::lull)).await;
         let next = stream.end(parting.stream_end());
@@ -317,7 +319,7 @@ impl Running<'_> {
     async fn work(self, first: Box<Job>, work: Work) {
         let (mut next, mut work) = (Some(first), Some(work));
         while let Some(job) = next {
-            next = self.0.exchange(*job, &mut work).await;
+            next = self.0.exchange(job, &mut work).await;
         }
     }
 }

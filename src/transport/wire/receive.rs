@@ -3,13 +3,13 @@
 use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll};
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
 use hyper::body::{Body, Frame, Incoming};
 
 use crate::{
     error::{Error, ErrorKind},
     phase::Phase,
     traffic::Traffic,
+    trailers::Trailers,
     transport::pipe,
     watch::Watch,
 };
@@ -55,9 +55,9 @@ pub(super) async fn collect(
     mut body: Incoming,
     bytes_max: Option<u64>,
     gauge: &Gauge,
-) -> Result<(Bytes, HeaderMap), Failed> {
+) -> Result<(Bytes, Trailers), Failed> {
     let mut whole = Whole { first: Bytes::new(), rest: BytesMut::new() };
-    let mut trailers = HeaderMap::new();
+    let mut trailers = Trailers::default();
     let expected = body.size_hint().exact();
     too_large(expected.unwrap_or(0), bytes_max)?;
     while let Some(frame) = next_frame(&mut body).await {
@@ -67,7 +67,7 @@ pub(super) async fn collect(
                 gauge.received(whole.len());
                 too_large(whole.len(), bytes_max)?;
             }
-            Err(other) => trailers = other.into_trailers().unwrap_or_default(),
+            Err(other) => trailers = other.into_trailers().unwrap_or_default().into(),
         }
     }
     Ok((whole.into_bytes(), trailers))
@@ -128,8 +128,8 @@ pub(super) async fn pump(
     mut body: Incoming,
     sender: &pipe::Sender,
     gauge: &Gauge,
-) -> Result<HeaderMap, Stopped> {
-    let mut trailers = HeaderMap::new();
+) -> Result<Trailers, Stopped> {
+    let mut trailers = Trailers::default();
     let mut position = 0;
     loop {
         poll_fn(|cx| sender.poll_room(cx)).await.map_err(|_| Stopped::ReceiverGone)?;
@@ -144,7 +144,7 @@ pub(super) async fn pump(
                 gauge.received(position);
                 sender.push(chunk);
             }
-            Err(other) => trailers = other.into_trailers().unwrap_or_default(),
+            Err(other) => trailers = other.into_trailers().unwrap_or_default().into(),
         }
     }
 }

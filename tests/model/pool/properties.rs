@@ -28,7 +28,7 @@ use crate::{
     priority::Priority,
     traffic::Traffic,
     transport::{
-        bridge::{Job, Order, Outcome},
+        bridge::{Job, Order, Outcome, job},
         mailbox::Jobs,
         pool::{Dial, Member, Next, Place, Pool, StreamEnd, WarmOrder},
     },
@@ -140,7 +140,7 @@ fn call(pool: &Arc<Pool>, route: &Route) {
             fresh: attempt > 1,
             avoid: None,
         };
-        let (mut ticket, hand_in) = pool.submit(order, thread_rng().gen_bool(0.5));
+        let (mut ticket, hand_in) = pool.submit(job(order), thread_rng().gen_bool(0.5));
         if let Some(hand_in) = hand_in {
             match thread_rng().gen_bool(0.5) {
                 true => hand_in.inside(),

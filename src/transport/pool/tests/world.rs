@@ -100,7 +100,7 @@ impl World {
         let (job, pending) = bridge::job(order);
         let ticket = self.state.next_ticket(1, 0);
         self.waiting.insert(ticket, Waiting { route: Arc::clone(route), pending, watch });
-        match self.state.place(Box::new(job), ticket) {
+        match self.state.place(job, ticket) {
             Placement::Run(mailbox, job, _) => self.begin(&mailbox, job, ticket),
             Placement::Queued(effects) => self.carry_out(effects),
             Placement::Refused(_) => panic!("the books are open"),

@@ -8,9 +8,7 @@ use std::{
 
 use shuttle::sync::{Arc, Condvar, Mutex};
 
-use crate::{
-    error::Error, limits::Timeouts, origin::Route, priority::Priority, watch::Watch,
-};
+use crate::{error::Error, limits::Timeouts, origin::Route, priority::Priority, watch::Watch};
 
 #[derive(Debug)]
 pub(crate) struct Order {
@@ -65,9 +63,10 @@ impl<T> Slot<T> {
     }
 }
 
-pub(crate) fn job(order: Order) -> (Job, Pending) {
+pub(crate) fn job(order: Order) -> (Box<Job>, Pending) {
     let slot = Slot::new();
-    (Job { order, slot: Arc::clone(&slot) }, Pending { slot, answered: false })
+    let job = Job { order, slot: Arc::clone(&slot) };
+    (Box::new(job), Pending { slot, answered: false })
 }
 
 impl Job {
