@@ -139,6 +139,9 @@ impl CallContext {
         if end.at <= now {
             return Err(Error::timed_out(end.phase, end.budget, end.limit));
         }
+        // The first poll comes at once. If it runs a reader of the user, the thread sees how late it is
+        // when it would sleep.
+        let mut begun = Some(now);
         poll_fn(|cx| {
             if let Some(cancelled) = cancelled.as_mut().as_pin_mut()
                 && cancelled.poll(cx).is_ready()
@@ -155,7 +158,7 @@ impl CallContext {
                     false => Ok(output),
                 });
             }
-            let (end, now) = (self.next_end(), Moment::now());
+            let (end, now) = (self.next_end(), begun.take().unwrap_or_else(Moment::now));
             if end.at <= now {
                 self.watch.time_out();
                 return Poll::Ready(Err(Error::timed_out(end.phase, end.budget, end.limit)));

@@ -123,13 +123,22 @@ impl Watch {
         self.asked.store(self.entered_at(Phase::Queue).nanos(), Ordering::Relaxed);
     }
 
+    /// Enters `FirstByte` if there is nothing to send but the head: sending takes no time then.
+    pub(crate) fn skip_sending(&self) {
+        self.advance_at(self.entered_at(Phase::Send), Phase::Send, Phase::FirstByte);
+    }
+
     /// Enters `to` if the phase is still `from`; somebody else may have moved the call on.
     pub(crate) fn advance(&self, from: Phase, to: Phase) {
         if self.phase() == from {
-            self.entered[to as usize].store(Moment::now().nanos(), Ordering::Relaxed);
-            let (from, to) = (from as u8, to as u8);
-            let _ = self.phase.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire);
+            self.advance_at(Moment::now(), from, to);
         }
+    }
+
+    fn advance_at(&self, moment: Moment, from: Phase, to: Phase) {
+        self.entered[to as usize].store(moment.nanos(), Ordering::Relaxed);
+        let (from, to) = (from as u8, to as u8);
+        let _ = self.phase.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire);
     }
 
     /// A budget ran out: the connection may be dead.

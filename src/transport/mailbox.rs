@@ -42,7 +42,7 @@ struct Mails {
 #[derive(Debug)]
 enum Mail {
     Job(Box<Job>, Work),
-    Close(#[expect(dead_code, reason = "counts until the mail is dropped")] Work),
+    Close(Work),
 }
 
 impl Mailbox {
@@ -109,7 +109,11 @@ impl Jobs {
         drop(mails);
         Poll::Ready(match mail {
             Mail::Job(job, work) => Some((job, work)),
-            Mail::Close(_) => None,
+            Mail::Close(work) => {
+                // It has counted for as long as the word was on its way.
+                drop(work);
+                None
+            }
         })
     }
 }

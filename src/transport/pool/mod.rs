@@ -206,9 +206,10 @@ impl Pool {
         route: &Route,
         connection: u64,
         mailbox: &Mailbox,
+        since: Moment,
         is_new: bool,
     ) -> Next {
-        let idle = Idle { connection, mailbox: mailbox.clone(), since: Moment::now() };
+        let idle = Idle { connection, mailbox: mailbox.clone(), since };
         let (next, effects) = self.lock().next_job(route, idle, is_new);
         self.carry_out(effects);
         next

@@ -10,6 +10,7 @@ use crate::{
     error::{Error, ErrorKind},
     life::Life,
     limits::Timeouts,
+    moment::Moment,
     origin::Route,
     sync::{
         Arc, Weak,
@@ -189,8 +190,8 @@ pub(crate) struct Member {
 
 impl Member {
     /// What a connection does that is free; `is_new` if it has not carried an exchange yet.
-    pub(crate) fn next_job(&self, is_new: bool) -> Next {
-        self.pool.next_job(&self.route, self.number, &self.mailbox, is_new)
+    pub(crate) fn next_job(&self, since: Moment, is_new: bool) -> Next {
+        self.pool.next_job(&self.route, self.number, &self.mailbox, since, is_new)
     }
 
     /// Ends being idle because the connection ends; false if the pool was quicker, and has sent a

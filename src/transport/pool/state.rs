@@ -20,7 +20,7 @@ use crate::{
     host_options::ConnectionOptions,
     limits::Limits,
     moment::Moment,
-    origin::Route,
+    origin::{ByRoute, Route},
     priority::Priority,
     stats::{Carried, Connections, Stats},
     traffic::Traffic,
@@ -87,7 +87,7 @@ pub(super) enum Bereaved {
 
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) routes: HashMap<Route, RouteState>,
+    pub(super) routes: ByRoute<RouteState>,
     pub(super) limits: Limits,
     options: ConnectionOptions,
     /// Whether a secure route may turn out to speak HTTP/2, so that it is worth waiting to learn.
@@ -116,7 +116,7 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(limits: Limits, options: ConnectionOptions, learns: bool) -> Self {
         Self {
-            routes: HashMap::new(),
+            routes: ByRoute::default(),
             limits,
             options,
             learns,

@@ -29,7 +29,8 @@ impl WireBody {
     pub(super) fn new(upload: Upload, watch: Arc<Watch>) -> Self {
         let mut body = Self { upload, watch, position: 0, ended: false };
         if body.nothing_left() {
-            body.end();
+            body.ended = true;
+            body.watch.skip_sending();
         }
         body
     }

@@ -26,6 +26,7 @@ use crate::{
     host_options::Lifespan,
     life::Life,
     limits::HEADER_COUNT_OF_HYPER,
+    moment::Moment,
     phase::Phase,
     transport::{
         bridge::{Head, Job},
@@ -91,22 +92,24 @@ where
 {
     /// Takes job after job; ends with the last exchange's end if that ended the connection.
     async fn serve(&mut self, mut next: Next) -> Parting {
+        let mut free_since = Moment::now();
         loop {
             let job = match next {
                 Next::Job(job) => Some(job),
-                Next::Idle => self.wait_for_job().await,
+                Next::Idle => self.wait_for_job(free_since).await,
                 Next::Close => None,
             };
             let Some(job) = job else { return Parting::nobody() };
             if job.is_abandoned() {
-                next = self.member.next_job(self.uses() == 0);
+                next = self.member.next_job(free_since, self.uses() == 0);
                 continue;
             }
             let parting = self.exchange(job).await;
             if !(parting.leaves_it_whole() && !self.is_worn_out() && self.is_reusable().await) {
                 return parting;
             }
-            next = self.member.next_job(false);
+            free_since = Moment::now();
+            next = self.member.next_job(free_since, false);
             if matches!(next, Next::Idle) {
                 // Who waits for the answer shall find nothing left to do.
                 self.work = None;
@@ -116,8 +119,8 @@ where
     }
 
     /// Idle: waits for a job, the server's close, or the end of patience.
-    async fn wait_for_job(&mut self) -> Option<Box<Job>> {
-        self.idle_timer.start();
+    async fn wait_for_job(&mut self, since: Moment) -> Option<Box<Job>> {
+        self.idle_timer.start(since);
         self.work = None;
         // After an exchange hyper has just been asked how the connection is.
         let mut is_known = self.uses() > 0;
@@ -281,43 +284,47 @@ where
 struct IdleTimer {
     limit: Option<Duration>,
     /// When the connection is too old for another exchange.
-    expires: Option<Instant>,
-    since: Instant,
+    expires: Option<Moment>,
+    since: Moment,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl IdleTimer {
     fn new(lifespan: Lifespan) -> Self {
-        let since = Instant::now();
-        let expires = lifespan.age_max.and_then(|age| since.checked_add(age));
+        let since = Moment::now();
+        let expires = lifespan.age_max.map(|age| since.plus(age));
         let mut timer = Self { limit: lifespan.idle_max, expires, since, sleep: None };
         // Made here and now: later a thread may poll it that knows no timers.
-        timer.sleep = timer.due().map(|due| Box::pin(sleep_until(due)));
+        timer.sleep = timer.due().map(|due| Box::pin(sleep_until(instant(due))));
         timer
     }
 
-    fn start(&mut self) {
-        self.since = Instant::now();
+    fn start(&mut self, since: Moment) {
+        self.since = since;
     }
 
-    fn due(&self) -> Option<Instant> {
-        let idle = self.limit.and_then(|limit| self.since.checked_add(limit));
+    fn due(&self) -> Option<Moment> {
+        let idle = self.limit.map(|limit| self.since.plus(limit));
         [idle, self.expires].into_iter().flatten().min()
     }
 
     fn is_too_old(&self) -> bool {
-        self.expires.is_some_and(|expires| expires <= Instant::now())
+        self.expires.is_some_and(|expires| expires <= Moment::now())
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let (Some(due), Some(sleep)) = (self.due(), &mut self.sleep) else { return Poll::Pending };
         while sleep.as_mut().poll(cx).is_ready() {
             // It may have been set for an earlier idle time.
-            if Instant::now() >= due {
+            if Moment::now() >= due {
                 return Poll::Ready(());
             }
-            sleep.as_mut().reset(due);
+            sleep.as_mut().reset(instant(due));
         }
         Poll::Pending
     }
+}
+
+fn instant(moment: Moment) -> Instant {
+    Instant::now() + moment.since(Moment::now())
 }

@@ -30,8 +30,10 @@ impl Gauge {
         gauge
     }
 
-    fn received(&self, position: u64) {
-        self.watch.moved();
+    fn received(&self, position: u64, goes_on: bool) {
+        if goes_on {
+            self.watch.moved();
+        }
         if self.counts {
             self.watch.received(position);
         }
@@ -64,7 +66,9 @@ pub(super) async fn collect(
         match frame.map_err(Failed::Wire)?.into_data() {
             Ok(chunk) => {
                 whole.add(chunk, expected);
-                gauge.received(whole.len());
+                // After the last of it nothing is waited for.
+                let is_last = expected == Some(whole.len());
+                gauge.received(whole.len(), !is_last);
                 too_large(whole.len(), bytes_max)?;
             }
             Err(other) => trailers = other.into_trailers().unwrap_or_default().into(),
@@ -141,7 +145,7 @@ pub(super) async fn pump(
         match frame.map_err(Stopped::Wire)?.into_data() {
             Ok(chunk) => {
                 position += chunk.len() as u64;
-                gauge.received(position);
+                gauge.received(position, true);
                 sender.push(chunk);
             }
             Err(other) => trailers = other.into_trailers().unwrap_or_default().into(),

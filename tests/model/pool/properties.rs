@@ -198,7 +198,7 @@ fn serve(member: &Member, mut jobs: Jobs, mut next: Next) {
             // The server closes; the request was never read.
             return drop(job);
         }
-        next = member.next_job(false);
+        next = member.next_job(Moment::now(), false);
         job.answer();
     }
 }

@@ -132,6 +132,8 @@ pub(crate) mod origin {
         pub(crate) number: usize,
     }
 
+    pub(crate) type ByRoute<T> = std::collections::HashMap<Route, T>;
+
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
     pub(crate) struct Way {
         pub(crate) origin: Origin,
