@@ -84,9 +84,9 @@ impl<'c, 'b> Hops<'c, 'b> {
     ///
     /// A call is some kilobytes of state: it stays where this is put, and the futures begin with a
     /// reference to it, so that little is moved.
-    pub(super) fn of(cx: &'c CallContext, means: &'c Means, request: Request<'b>) -> Self {
+    pub(super) fn of(cx: &'c CallContext, means: &'c Means, request: Box<Request<'b>>) -> Self {
         let config = means.config();
-        let Request { method, url, mut headers, content, redirects, interceptors, .. } = request;
+        let Request { method, url, mut headers, content, redirects, interceptors, .. } = *request;
         let decodes = request.decodes.unwrap_or(config.decodes);
         config.redirects.mark_secrets(&mut headers);
         let mut hop = Hop::first(method, url, headers, config, decodes);

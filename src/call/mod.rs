@@ -63,7 +63,11 @@ pub(crate) fn begin(cx: &mut CallContext, means: &Means, request: &Request<'_>) 
 }
 
 /// Makes a call and receives the whole reply.
-pub(crate) async fn send(cx: &CallContext, means: &Means, request: Request<'_>) -> Result<Reply> {
+pub(crate) async fn send(
+    cx: &CallContext,
+    means: &Means,
+    request: Box<Request<'_>>,
+) -> Result<Reply> {
     let bytes_max = means.config().limits.body_bytes;
     let mut hops = Hops::of(cx, means, request);
     let answer = hops.until_the_last(Form::Whole { bytes_max }).await;
@@ -79,7 +83,7 @@ pub(crate) async fn send(cx: &CallContext, means: &Means, request: Request<'_>) 
 pub(crate) async fn open(
     cx: &CallContext,
     means: &Means,
-    request: Request<'_>,
+    request: Box<Request<'_>>,
 ) -> Result<(ReplyHead, ReplyBody)> {
     let mut hops = Hops::of(cx, means, request);
     let answer = hops.until_the_last(Form::Stream).await;

@@ -80,7 +80,7 @@ async fn fetch(
     }
 }
 
-async fn received(cx: &CallContext, means: &Means, request: Request<'_>) -> Result<Reply> {
+async fn received(cx: &CallContext, means: &Means, request: Box<Request<'_>>) -> Result<Reply> {
     let bytes_max = Some(ANSWER_BYTES_MAX);
     let form = Form::Whole { bytes_max };
     let mut hops = Hops::of(cx, means, request);
@@ -90,7 +90,7 @@ async fn received(cx: &CallContext, means: &Means, request: Request<'_>) -> Resu
     body.into_reply(cx, head, rest)
 }
 
-fn request(asked: TokenRequest, cx: &CallContext) -> Request<'static> {
+fn request(asked: TokenRequest, cx: &CallContext) -> Box<Request<'static>> {
     let TokenRequest { url, authorization, form } = asked;
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
@@ -99,7 +99,7 @@ fn request(asked: TokenRequest, cx: &CallContext) -> Request<'static> {
     if let Some(authorization) = authorization {
         headers.insert(header::AUTHORIZATION, authorization);
     }
-    Request {
+    Box::new(Request {
         // The form is wiped when the last connection that had it lets go of it.
         content: Content::Bytes(Bytes::from_owner(form)),
         auth: AuthChoice::None,
@@ -107,7 +107,7 @@ fn request(asked: TokenRequest, cx: &CallContext) -> Request<'static> {
         // Who may know the secret is said by the token URL alone.
         redirects: Some(RedirectPolicy::none()),
         ..Request::new(Method::POST, url, headers, cx.timeouts)
-    }
+    })
 }
 
 #[cold]

@@ -216,7 +216,7 @@ impl Client {
         }
     }
 
-    pub(crate) fn send(&self, request: Request<'_>) -> Result<Reply> {
+    pub(crate) fn send(&self, request: Box<Request<'_>>) -> Result<Reply> {
         let mut cx = self.context(&request)?;
         call::begin(&mut cx, &self.shared.means, &request);
         let mut reporter = Reporter::new();
@@ -228,7 +228,7 @@ impl Client {
         reply
     }
 
-    pub(crate) fn open(&self, request: Request<'_>) -> Result<OpenReply> {
+    pub(crate) fn open(&self, request: Box<Request<'_>>) -> Result<OpenReply> {
         let mut cx = self.context(&request)?;
         call::begin(&mut cx, &self.shared.means, &request);
         let mut reporter = Reporter::new();

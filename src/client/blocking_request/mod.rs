@@ -265,7 +265,7 @@ impl BlockingRequest {
         let wants_content = request.method == Method::GET && !options.empty_response_is_valid;
         let shown = request.shown();
         request.only_partial = true;
-        let reply = self.client.send(request)?;
+        let reply = self.client.send(Box::new(request))?;
         let error = match reply.clone().error_for_status() {
             Err(error) => Some(error),
             // What is missing behind a redirect or "not modified" is no content of theirs.

@@ -36,7 +36,8 @@ use crate::{
 #[must_use = "a request does nothing until it is sent"]
 pub struct RequestBuilder<'b> {
     client: Client,
-    request: Result<Request<'b>>,
+    /// Behind a pointer, since builders are handed on and on.
+    request: Result<Box<Request<'b>>>,
 }
 
 impl<'b> RequestBuilder<'b> {
@@ -45,7 +46,8 @@ impl<'b> RequestBuilder<'b> {
             if method == Method::CONNECT {
                 return Err(Error::invalid("the method CONNECT opens tunnels and is not a call"));
             }
-            Ok(Request::new(method, url, HeaderMap::new(), client.timeouts()))
+            let request = Request::new(method, url, HeaderMap::new(), client.timeouts());
+            Ok(Box::new(request))
         });
         Self { client, request }
     }
@@ -106,7 +108,7 @@ impl<'b> RequestBuilder<'b> {
 
     /// Sets the body: bytes, text, or anything [`Body`] can be made of.
     pub fn body<'c>(self, body: impl Into<Body<'c>>) -> RequestBuilder<'c> {
-        let request = self.request.map(|request| request.with_content(body.into().0));
+        let request = self.request.map(|request| Box::new(request.with_content(body.into().0)));
         RequestBuilder { client: self.client, request }
     }
 
@@ -219,7 +221,7 @@ impl<'b> RequestBuilder<'b> {
     /// [`Feedback::cancel`] ends the wait at once. Dials that are under way are finished, and their
     /// connections kept.
     pub fn warm_up(self, connections: usize) -> Result<Warmed> {
-        self.client.open_connections(self.request?, connections)
+        self.client.open_connections(*self.request?, connections)
     }
 
     pub(super) fn change(mut self, change: impl FnOnce(&mut Request<'b>) -> Result<()>) -> Self {
