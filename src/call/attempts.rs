@@ -53,7 +53,7 @@ pub(super) async fn run(
     let mut plan = Plan { want, attempt: 1, fresh: false };
     let mut asker = Asker::default();
     loop {
-        let head = plan.head(hop, &prepared, &mut asker);
+        let head = plan.head(hop, means, &prepared, &mut asker);
         let job = Job { hop, route: &prepared.route, head, plan };
         let span = cx.trail.begin(|| spans::attempt(plan.attempt));
         let ended = match attempt(cx, means, job, content).await {
@@ -168,9 +168,9 @@ struct Plan {
 
 impl Plan {
     /// What this attempt sends; what answers a challenge is counted anew.
-    fn head(self, hop: &Hop<'_>, prepared: &Prepared, asker: &mut Asker) -> Head {
+    fn head(self, hop: &Hop<'_>, means: &Means, prepared: &Prepared, asker: &mut Asker) -> Head {
         let introduction = prepared.introduction(asker, &hop.method);
-        let mut head = prepared.head(hop, introduction.as_ref());
+        let mut head = prepared.head(hop, Some(means.template()), introduction.as_ref());
         let applied = hop.applied.as_ref().filter(|_| self.attempt > 1);
         if let Some(authorization) = applied.and_then(|applied| applied.answer_again(hop)) {
             head.headers.insert(header::AUTHORIZATION, authorization);
@@ -238,7 +238,7 @@ pub(super) fn begin(cx: &CallContext, means: &Means, hop: &Hop<'_>) -> Result<(T
     let runtime = means.runtime()?;
     runtime.prepare(&prepared.route)?;
     let introduction = prepared.introduction(&mut Asker::default(), &hop.method);
-    let mut head = prepared.head(hop, introduction.as_ref());
+    let mut head = prepared.head(hop, Some(means.template()), introduction.as_ref());
     if let Some(context) = traced::context(cx, means, hop, 1)? {
         traced::add(&mut head.headers, context);
     }

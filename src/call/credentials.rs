@@ -314,7 +314,7 @@ fn asked<T>(
     content: &Content<'_>,
     ask: impl FnOnce(&AuthRequest<'_>) -> SourceResult<T>,
 ) -> SourceResult<T> {
-    let head = Prepared::new(hop, content, None)?.head(hop, None);
+    let head = Prepared::new(hop, content, None)?.head(hop, None, None);
     ask(&AuthRequest {
         method: &hop.method,
         url: &hop.url,

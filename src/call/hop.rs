@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use url::Url;
 
-use super::credentials::Applied;
+use super::{credentials::Applied, template::Template};
 use crate::{
     config::Config,
     cookies::CookieJar,
@@ -61,7 +61,6 @@ impl<'m> Hop<'m> {
         decodes: bool,
     ) -> Self {
         let defaults = &config.default_headers;
-        let may_offer = decodes && !defaults.contains_key(header::ACCEPT_ENCODING);
         Self {
             method,
             url,
@@ -70,7 +69,7 @@ impl<'m> Hop<'m> {
             defaults,
             options: &config.redirects,
             unix_sockets: &config.sockets.unix,
-            offer: may_offer.then(encoding::offer).flatten(),
+            offer: offer(defaults, decodes),
             applied: None,
             own_retries: None,
             jar: None,
@@ -140,6 +139,16 @@ impl<'m> Hop<'m> {
         defaults
             .filter(move |(name, value)| !self.headers.contains_key(*name) && !stays(name, value))
             .chain(offer.map(|offer| (&header::ACCEPT_ENCODING, offer)))
+    }
+
+    /// All that it says, but for the host, if that is what every request of the client says.
+    pub(super) fn said_by_all<'t>(&self, template: &'t Template) -> Option<&'t HeaderMap> {
+        let says_nothing = self.own_headers.is_none() && self.headers.is_empty();
+        if says_nothing && !self.has_left_origin {
+            template.fields(self.offer.is_some())
+        } else {
+            None
+        }
     }
 
     /// Whether a field of this name is sent because the caller or the client says it.
@@ -230,4 +239,10 @@ impl<'m> Hop<'m> {
     pub(super) fn shown(&self) -> String {
         shown(&self.method, &self.url)
     }
+}
+
+/// What is offered to a server, unless the request has its own mind about it.
+pub(super) fn offer(defaults: &HeaderMap, decodes: bool) -> Option<&'static HeaderValue> {
+    let may_offer = decodes && !defaults.contains_key(header::ACCEPT_ENCODING);
+    may_offer.then(encoding::offer).flatten()
 }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::Caching;
+use super::{Caching, template::Template};
 use crate::{
     config::Config,
     error::{Error, ErrorKind, Result},
@@ -26,6 +26,7 @@ pub(crate) struct Means {
     caching: Caching,
     lifecycle: Arc<Lifecycle>,
     proxies: Rules,
+    template: Template,
     runtime: OnceLock<Runtime>,
     /// Held while the runtime is started, so that it is started once.
     starting: Mutex<()>,
@@ -40,9 +41,21 @@ impl Means {
     pub(crate) fn new(config: Config, auth: Registry, caching: Caching) -> Self {
         let retries = config.retries.budget.map(|budget| Mutex::new(Bucket::new(budget)));
         let (lifecycle, proxies) = (Lifecycle::new(), Rules::new(&config.proxies));
+        let template = Template::of(&config);
         let (runtime, starting) = (OnceLock::new(), Mutex::new(()));
         let failures = Default::default();
-        Self { config, auth, caching, lifecycle, proxies, runtime, starting, retries, failures }
+        Self {
+            config,
+            auth,
+            caching,
+            lifecycle,
+            proxies,
+            template,
+            runtime,
+            starting,
+            retries,
+            failures,
+        }
     }
 
     /// Counts one more call.
@@ -86,6 +99,11 @@ impl Means {
     /// Which proxy is used for what.
     pub(super) const fn proxies(&self) -> &Rules {
         &self.proxies
+    }
+
+    /// What requests say that say nothing of their own.
+    pub(super) const fn template(&self) -> &Template {
+        &self.template
     }
 
     /// What does the work; the first call starts it.

@@ -26,6 +26,7 @@ mod open_body;
 mod prepared;
 mod reply_body;
 mod spans;
+mod template;
 #[cfg_attr(not(feature = "json"), path = "no_tokens.rs")]
 mod tokens;
 mod traced;

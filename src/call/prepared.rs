@@ -3,12 +3,12 @@
 use std::{cell::Cell, rc::Rc, sync::Arc};
 
 use http::{
-    HeaderMap, HeaderValue, Method, Uri, header,
+    HeaderMap, HeaderValue, Method, header,
     uri::{Authority, PathAndQuery, Scheme},
 };
 use url::{Position, Url};
 
-use super::hop::Hop;
+use super::{hop::Hop, template::Template};
 use crate::{
     basic::basic,
     body::Content,
@@ -16,14 +16,14 @@ use crate::{
     origin::{Origin, Route, Way},
     proxy::Proxy,
     proxy_auth::Asker,
-    runtime::{Answer, Head},
+    runtime::{Answer, Head, Target},
     secret::Secret,
 };
 
 /// What its origin needs besides what the hop says.
 pub(super) struct Prepared {
     pub(super) route: Route,
-    uri: Uri,
+    target: Target,
     host: HeaderValue,
     authorization: Option<HeaderValue>,
     content_length: Option<HeaderValue>,
@@ -42,7 +42,7 @@ impl Prepared {
         };
         check_framing(hop.headers(), content)?;
         Ok(Self {
-            uri: uri(hop.sent_url(), scheme, authority)?,
+            target: Target { scheme, authority, path_and_query: target(hop.sent_url())? },
             route,
             host,
             authorization: user_information(hop)?,
@@ -52,7 +52,7 @@ impl Prepared {
 
     /// What a proxy that forwards the request is told about who asks; nobody else is told.
     pub(super) fn introduction(&self, asker: &mut Asker, method: &Method) -> Option<HeaderValue> {
-        asker.say(self.route.forwarder()?, method, &self.uri)
+        asker.say(self.route.forwarder()?, method, &self.target)
     }
 
     /// Whether the answer is a proxy's wish to know who asks, which the next attempt fulfils if
@@ -78,20 +78,20 @@ impl Prepared {
     }
 
     /// The head to send; each attempt gets its own, since the wire keeps it.
-    pub(super) fn head(&self, hop: &Hop<'_>, introduction: Option<&HeaderValue>) -> Head {
-        let mut headers = HeaderMap::with_capacity(hop.header_count_max() + 3);
-        // The first, so that it is sent first (RFC 9110 §7.2).
-        headers.insert(header::HOST, self.host.clone());
-        for (name, value) in hop.headers() {
-            if name != header::HOST && name != header::PROXY_AUTHORIZATION {
-                headers.append(name, value.clone());
+    pub(super) fn head(
+        &self,
+        hop: &Hop<'_>,
+        template: Option<&Template>,
+        introduction: Option<&HeaderValue>,
+    ) -> Head {
+        let mut headers = match template.and_then(|template| hop.said_by_all(template)) {
+            Some(fields) => {
+                let mut headers = fields.clone();
+                headers.insert(header::HOST, self.host.clone());
+                headers
             }
-        }
-        for (name, value) in hop.added() {
-            if name != header::PROXY_AUTHORIZATION {
-                headers.append(name, value.clone());
-            }
-        }
+            None => self.fields(hop),
+        };
         if let Some(authorization) = &self.authorization {
             headers.insert(header::AUTHORIZATION, authorization.clone());
         }
@@ -107,20 +107,33 @@ impl Prepared {
         if let Some(length) = &self.content_length {
             headers.insert(header::CONTENT_LENGTH, length.clone());
         }
-        Head { method: hop.method.clone(), uri: self.uri.clone(), headers }
+        Head { method: hop.method.clone(), target: self.target.clone(), headers }
+    }
+
+    fn fields(&self, hop: &Hop<'_>) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(hop.header_count_max() + 3);
+        // The first, so that it is sent first (RFC 9110 §7.2).
+        headers.insert(header::HOST, self.host.clone());
+        for (name, value) in hop.headers() {
+            if name != header::HOST && name != header::PROXY_AUTHORIZATION {
+                headers.append(name, value.clone());
+            }
+        }
+        for (name, value) in hop.added() {
+            if name != header::PROXY_AUTHORIZATION {
+                headers.append(name, value.clone());
+            }
+        }
+        headers
     }
 }
 
-fn uri(url: &Url, scheme: Scheme, authority: Authority) -> Result<Uri> {
-    let unsendable = || Error::invalid("the URL's path or query cannot be sent in a request");
+fn target(url: &Url) -> Result<PathAndQuery> {
     let target =
         bytes::Bytes::copy_from_slice(url[Position::BeforePath..Position::AfterQuery].as_bytes());
-    let target = PathAndQuery::from_maybe_shared(target).map_err(|e| unsendable().because(e))?;
-    let mut parts = http::uri::Parts::default();
-    parts.scheme = Some(scheme);
-    parts.authority = Some(authority);
-    parts.path_and_query = Some(target);
-    Uri::from_parts(parts).map_err(|e| unsendable().because(e))
+    PathAndQuery::from_maybe_shared(target).map_err(|error| {
+        Error::invalid("the URL's path or query cannot be sent in a request").because(error)
+    })
 }
 
 fn authority_of(host: &HeaderValue) -> Result<Authority> {

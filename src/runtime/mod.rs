@@ -19,7 +19,9 @@ use std::{
 use self::{lane::Lane, lanes::Lanes, lend::Plan};
 pub use crate::transport::pool::Warmed;
 pub(crate) use crate::transport::{
-    bridge::{Answer, AnswerBody, Failure, Head, Order, Outcome, Sent, Unwanted, Upload, Want},
+    bridge::{
+        Answer, AnswerBody, Failure, Head, Order, Outcome, Sent, Target, Unwanted, Upload, Want,
+    },
     connection::CameOver,
     pipe,
     pool::{Ticket, WarmOrder, WarmUp},

@@ -5,6 +5,7 @@
 //! was never sent, a dropped answer cancels the exchange.
 
 use std::{
+    fmt,
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -12,7 +13,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, Uri, Version, header::LOCATION};
+use http::{
+    HeaderMap, Method, StatusCode, Uri, Version,
+    header::LOCATION,
+    uri::{self, Authority, PathAndQuery, Scheme},
+};
 use tokio::sync::oneshot;
 
 use super::{connection::CameOver, pipe};
@@ -54,12 +59,43 @@ pub(crate) struct Order {
     pub(crate) lane_watches: bool,
 }
 
-/// The head of a request: the URI is absolute, the first header is `Host`.
+/// The head of a request; the first header is `Host`.
 #[derive(Debug)]
 pub(crate) struct Head {
     pub(crate) method: Method,
-    pub(crate) uri: Uri,
+    pub(crate) target: Target,
     pub(crate) headers: HeaderMap,
+}
+
+/// What a request is about, in its parts: most connections are told the last alone.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) scheme: Scheme,
+    pub(crate) authority: Authority,
+    pub(crate) path_and_query: PathAndQuery,
+}
+
+impl Target {
+    /// For a server of HTTP/1.1: the authority is in `Host` (RFC 9112 §3.2.1).
+    pub(crate) fn into_origin_form(self) -> Uri {
+        Uri::from(self.path_and_query)
+    }
+
+    /// For a proxy (RFC 9112 §3.2.2), and for HTTP/2, which sends the parts.
+    #[expect(clippy::expect_used, reason = "there is no other way to put a URI together")]
+    pub(crate) fn into_absolute_form(self) -> Uri {
+        let mut parts = uri::Parts::default();
+        parts.scheme = Some(self.scheme);
+        parts.authority = Some(self.authority);
+        parts.path_and_query = Some(self.path_and_query);
+        Uri::from_parts(parts).expect("a scheme, an authority and a path are a URI")
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}{}", self.scheme, self.authority, self.path_and_query)
+    }
 }
 
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Uri};
+use http::Request;
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -223,10 +223,9 @@ fn request(head: Head, body: WireBody, absolute_form: bool) -> Request<WireBody>
     let mut request = Request::new(body);
     *request.method_mut() = head.method;
     *request.uri_mut() = if absolute_form {
-        head.uri
+        head.target.into_absolute_form()
     } else {
-        // Only the target is sent; the authority is in `Host` (RFC 9112 §3.2.1).
-        head.uri.into_parts().path_and_query.map_or_else(Uri::default, Uri::from)
+        head.target.into_origin_form()
     };
     *request.headers_mut() = head.headers;
     request

@@ -369,7 +369,7 @@ impl Drive for Elsewhere {
 fn request(head: Head, body: WireBody) -> Request<WireBody> {
     let mut request = Request::new(body);
     *request.method_mut() = head.method;
-    *request.uri_mut() = head.uri;
+    *request.uri_mut() = head.target.into_absolute_form();
     *request.version_mut() = Version::HTTP_2;
     *request.headers_mut() = head.headers;
     // The authority is a pseudo-header (RFC 9113 §8.3.1).

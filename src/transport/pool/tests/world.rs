@@ -4,7 +4,10 @@
 
 use std::collections::HashMap;
 
-use http::{HeaderMap, Method, Uri};
+use http::{
+    HeaderMap, Method,
+    uri::{Authority, PathAndQuery, Scheme},
+};
 
 use super::super::{
     route::{Idle, Protocol, RouteState, Shared, StreamEnd},
@@ -20,7 +23,7 @@ use crate::{
     sync::{Arc, Weak},
     traffic::Traffic,
     transport::{
-        bridge::{self, Head, Job, Order, Pending, Unwanted, Upload, Want},
+        bridge::{self, Head, Job, Order, Pending, Target, Unwanted, Upload, Want},
         mailbox::{Jobs, Mailbox},
     },
     watch::Watch,
@@ -84,9 +87,14 @@ impl World {
     /// A call comes; its ticket.
     pub(super) fn call(&mut self, route: &Route, priority: Priority, fresh: bool) -> u64 {
         let watch = Arc::new(Watch::new(None, Moment::now()));
+        let target = Target {
+            scheme: Scheme::HTTP,
+            authority: Authority::from_static("a.example"),
+            path_and_query: PathAndQuery::from_static("/"),
+        };
         let order = Order {
             route: Arc::clone(route),
-            head: Head { method: Method::GET, uri: Uri::default(), headers: HeaderMap::new() },
+            head: Head { method: Method::GET, target, headers: HeaderMap::new() },
             upload: Upload::Empty,
             want: Want::Stream { unwanted: Unwanted::default() },
             watch: Arc::clone(&watch),
