@@ -7,6 +7,7 @@
 //! looking for notes.
 
 use std::{
+    cell::Cell,
     fmt,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -172,6 +173,9 @@ impl Wake for Bell {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
+        if QUIET.try_with(Cell::get).unwrap_or(false) {
+            return;
+        }
         if self.notes.fetch_or(WOKEN, SeqCst) == 0 {
             self.ring();
         }
@@ -182,6 +186,27 @@ impl fmt::Debug for Life {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Life").field("bell", &self.bell).finish_non_exhaustive()
     }
+}
+
+/// Does what wakes a life only because the life may wait for it, which it does not: whoever calls this
+/// polls it next, or knows that it waits for its socket alone.
+pub(crate) fn quietly<T>(does: impl FnOnce() -> T) -> T {
+    let _quiet = Quiet(QUIET.try_with(|quiet| quiet.replace(true)).unwrap_or(false));
+    does()
+}
+
+/// Until it is dropped the thread wakes no life; what held before.
+struct Quiet(bool);
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        let _ = QUIET.try_with(|quiet| quiet.set(self.0));
+    }
+}
+
+thread_local! {
+    /// Whether this thread's wake-ups are its own business.
+    static QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
 /// How often it is polled in a row, if it wakes itself.

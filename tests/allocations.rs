@@ -62,7 +62,7 @@ fn check(option: &str, builder: ClientBuilder, url: &str) {
 const ROUNDS: u32 = 5;
 const CALLS: u64 = 50;
 /// What a call takes; one more needs a reason.
-const COUNT_MAX: u64 = 14;
+const COUNT_MAX: u64 = 15;
 const BYTES_MAX: u64 = 12 << 10;
 
 #[test]
@@ -175,7 +175,7 @@ fn a_hit_in_memory_allocates_nearly_nothing_and_copies_no_body() {
         (counted.count_total / CALLS, counted.bytes_total / CALLS)
     };
     let (count, bytes) = (0..ROUNDS).map(|_| round()).min().unwrap();
-    assert!(count <= 3 && bytes <= 2 << 10, "a hit makes {count} allocations of {bytes} bytes");
+    assert!(count <= 4 && bytes <= 2 << 10, "a hit makes {count} allocations of {bytes} bytes");
 }
 
 #[cfg(feature = "cookies")]

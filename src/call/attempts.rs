@@ -64,7 +64,7 @@ pub(super) async fn run(
                     cx.watch.begin_again();
                     continue;
                 }
-                Ok(reply(means, answer, plan.attempt)?)
+                Ok(reply(means, *answer, plan.attempt)?)
             }
             Ok(Err(failure)) => Err(failure),
             Err(error) => Err(stopped(error)),
@@ -288,8 +288,8 @@ async fn pumped(
     .await
 }
 
-fn reply(means: &Means, answer: Box<Answer>, attempts: u32) -> Result<HopReply> {
-    let Answer { status, version, headers, body, came_over } = *answer;
+fn reply(means: &Means, answer: Answer, attempts: u32) -> Result<HopReply> {
+    let Answer { status, version, headers, body, came_over } = answer;
     let body = match body {
         AnswerBody::Whole { bytes, trailers } => OpenBody::complete(bytes, trailers),
         AnswerBody::Stream { chunks, counts } => {

@@ -97,7 +97,7 @@ impl Mailbox {
 
 impl Jobs {
     /// The next job; `None` when the connection shall close.
-    pub(crate) fn poll_next(&mut self, cx: &Context<'_>) -> Poll<Option<Given>> {
+    pub(crate) fn poll_next(&self, cx: &Context<'_>) -> Poll<Option<Given>> {
         let mut mails = self.0.lock();
         let Some(mail) = mails.waiting.pop_front() else {
             match &mut mails.reader {

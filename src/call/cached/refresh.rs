@@ -95,12 +95,12 @@ impl Passage<'_> {
             (under_way.remove(&found.stored.id), answer)
         };
         let (Some(refresh), Poll::Ready(Ok(answer))) = taken else { return false };
-        self.apply(found, refresh, answer)
+        self.apply(found, refresh, *answer)
     }
 
-    fn apply(&self, found: &Found, refresh: Refresh, answer: Box<Answer>) -> bool {
+    fn apply(&self, found: &Found, refresh: Refresh, answer: Answer) -> bool {
         let Refresh { ticket: _, sent, requested, epoch } = refresh;
-        let Answer { status, version, headers, body, .. } = *answer;
+        let Answer { status, version, headers, body, .. } = answer;
         let AnswerBody::Whole { bytes, trailers } = body else { return false };
         // When it came nobody noted; it is not younger than its request.
         let times = Times { requested, received: requested };

@@ -201,15 +201,7 @@ impl Pool {
         self.carry_out(effects);
     }
 
-    fn next_job(
-        self: &Arc<Self>,
-        route: &Route,
-        connection: u64,
-        mailbox: &Mailbox,
-        since: Moment,
-        is_new: bool,
-    ) -> Next {
-        let idle = Idle { connection, mailbox: mailbox.clone(), since };
+    fn next_job(self: &Arc<Self>, route: &Route, idle: Idle, is_new: bool) -> Next {
         let (next, effects) = self.lock().next_job(route, idle, is_new);
         self.carry_out(effects);
         next

@@ -2,7 +2,7 @@
 
 use super::{
     Pool,
-    route::{Shared, StreamEnd},
+    route::{Idle, Shared, StreamEnd},
     spread::LaneSet,
     state::{Bereaved, DialOrder, Next},
 };
@@ -191,7 +191,8 @@ pub(crate) struct Member {
 impl Member {
     /// What a connection does that is free; `is_new` if it has not carried an exchange yet.
     pub(crate) fn next_job(&self, since: Moment, is_new: bool) -> Next {
-        self.pool.next_job(&self.route, self.number, &self.mailbox, since, is_new)
+        let idle = Idle { connection: self.number, mailbox: self.mailbox.clone(), since };
+        self.pool.next_job(&self.route, idle, is_new)
     }
 
     /// Ends being idle because the connection ends; false if the pool was quicker, and has sent a

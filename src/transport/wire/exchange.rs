@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     error::Error,
+    life,
     phase::Phase,
     trailers::Trailers,
     transport::{
@@ -234,7 +235,7 @@ impl Exchange {
             let work_cx = if is_unwoken { &mut unwoken } else { &mut *cx };
             if D::DRIVES
                 && work_is != WorkIs::OfTheConnection
-                && let Poll::Ready(output) = work.as_mut().poll(work_cx)
+                && let Poll::Ready(output) = life::quietly(|| work.as_mut().poll(work_cx))
             {
                 return Poll::Ready(Raced::Done(output));
             }

@@ -191,6 +191,10 @@ where
     /// Whether the connection can carry another exchange.
     async fn is_reusable(&mut self) -> bool {
         let Self { driver, sender, .. } = self;
+        if sender.is_ready() && !driver.has_ended() {
+            // With the end of the reply hyper has made ready for the next request.
+            return true;
+        }
         let mut turns = 0;
         poll_fn(|cx| {
             driver.begin_turn();

@@ -144,7 +144,7 @@ impl Http2 {
     async fn serve<S>(
         self: &Arc<Self>,
         mut connection: Connection<Io<S>, WireBody, Tasks>,
-        mut jobs: Jobs,
+        jobs: Jobs,
         mut streams_max: usize,
     ) where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,

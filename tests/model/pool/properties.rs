@@ -185,12 +185,12 @@ fn live(mut dial: Dial, sockets: &Arc<Sockets>) {
 }
 
 /// One exchange after the other, as in `wire/http1.rs`.
-fn serve(member: &Member, mut jobs: Jobs, mut next: Next) {
+fn serve(member: &Member, jobs: Jobs, mut next: Next) {
     loop {
         let job = match next {
             Next::Job(job) => Some(job),
             Next::Idle if thread_rng().gen_bool(0.2) && member.leave_idle() => return,
-            Next::Idle => next_of(&mut jobs),
+            Next::Idle => next_of(&jobs),
             Next::Close => None,
         };
         let Some(job) = job else { return };
@@ -204,14 +204,14 @@ fn serve(member: &Member, mut jobs: Jobs, mut next: Next) {
 }
 
 /// Waits for a job, or for the word to close.
-fn next_of(jobs: &mut Jobs) -> Option<Box<Job>> {
+fn next_of(jobs: &Jobs) -> Option<Box<Job>> {
     block_on(poll_fn(|cx| jobs.poll_next(cx))).map(|(job, _)| job)
 }
 
 /// Exchanges side by side, as in `wire/http2.rs`, but that they end in the order they began.
-fn share(member: &Member, mut jobs: Jobs) {
+fn share(member: &Member, jobs: Jobs) {
     let mut is_told_to_close = false;
-    while !is_told_to_close && let Some(job) = next_of(&mut jobs) {
+    while !is_told_to_close && let Some(job) = next_of(&jobs) {
         let mut job = Some(job);
         let mut others = Vec::new();
         while let Some(present) = job {

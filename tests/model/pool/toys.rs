@@ -206,6 +206,8 @@ pub(crate) mod watch {
 }
 
 pub(crate) mod wheel {
+    use shuttle::sync::Arc;
+
     #[derive(Debug)]
     pub(crate) struct Wheel;
 
@@ -224,11 +226,13 @@ pub(crate) mod wheel {
 
         pub(crate) fn see_to_it(&self) {}
 
-        pub(crate) fn work(&self) -> Work {
-            Work
+        pub(crate) fn work(self: &Arc<Self>) -> Work {
+            Work { _wheel: Arc::clone(self) }
         }
     }
 
     #[derive(Debug)]
-    pub(crate) struct Work;
+    pub(crate) struct Work {
+        _wheel: Arc<Wheel>,
+    }
 }
