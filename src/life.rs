@@ -18,6 +18,7 @@ use std::{
 use crate::sync::{
     Arc, Mutex, MutexGuard, PoisonError, Weak,
     atomic::{AtomicU8, Ordering::SeqCst},
+    thread_local,
 };
 
 type Course = Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -2,5 +2,5 @@
 
 pub(crate) use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak, atomic},
-    thread,
+    thread, thread_local,
 };

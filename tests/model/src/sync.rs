@@ -6,7 +6,10 @@ use std::{
 };
 
 use shuttle::sync::LockResult;
-pub(crate) use shuttle::sync::{Arc, PoisonError, Weak, atomic};
+pub(crate) use shuttle::{
+    sync::{Arc, PoisonError, Weak, atomic},
+    thread_local,
+};
 
 use crate::moment::{self, Moment};
 

@@ -14,7 +14,12 @@ use shuttle::{
 };
 
 // A panic does not poison it.
-use crate::{life::Life, moment::Moment, parker::Parker, sync::Mutex};
+use crate::{
+    life::{self, Life},
+    moment::Moment,
+    parker::Parker,
+    sync::Mutex,
+};
 
 #[derive(Default)]
 pub(crate) struct Wire {
@@ -96,6 +101,10 @@ impl Wire {
 
     fn look(&self, cx: &Context<'_>, plan: Plan, life: &Weak<Life>) -> Poll<()> {
         *self.listener.lock().unwrap() = Some(cx.waker().clone());
+        if thread_rng().gen_bool(0.3) {
+            // It takes what it has just looked for, and needs no telling.
+            life::quietly(|| cx.waker().wake_by_ref());
+        }
         if let Some(life) = life.upgrade()
             && thread_rng().gen_bool(0.5)
         {
