@@ -93,6 +93,7 @@ impl Traffic {
     }
 
     /// Whether a byte has come since it became suspect; told once.
+    #[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "only what is shared is asked"))]
     pub(crate) fn is_trusted_again(&self) -> bool {
         let at = self.suspect_at.load(Ordering::Relaxed);
         let is_over = at != 0 && at != self.received() + 1;
