@@ -163,11 +163,13 @@ fn a_refused_token_is_replaced_once_for_all_who_had_it() {
 
 /// A token endpoint that does not answer its first request.
 fn first_hangs() -> Server {
-    let is_first = AtomicUsize::new(0);
+    let requests = AtomicUsize::new(0);
     Server::http(move |exchange| {
         exchange.read_body();
+        // Before the signal: the next request may come at once.
+        let requests_before = requests.fetch_add(1, Ordering::SeqCst);
         exchange.signal("asked");
-        if is_first.fetch_add(1, Ordering::SeqCst) == 0 {
+        if requests_before == 0 {
             exchange.await_client_gone();
         } else {
             give(exchange, r#"{"access_token":"t"}"#);
