@@ -12,7 +12,7 @@ use std::{
 use shuttle::{
     rand::{Rng, thread_rng},
     sync::{
-        Arc, Condvar, Mutex, Weak,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     thread::{self, JoinHandle},
@@ -24,6 +24,7 @@ use crate::{
     parker::Parker,
     post::Post,
     steward::{Tended, tend},
+    sync,
     transport::pool::HandIn,
     wheel::{Held, Lull, OnLane, Turn, Wheel, Work},
 };
@@ -38,7 +39,8 @@ pub(crate) struct Lane {
 /// The threads of a lane's client.
 #[derive(Default)]
 pub(crate) struct Threads {
-    all: Mutex<Vec<JoinHandle<()>>>,
+    /// A thread may be started by one that panics, which does not poison it.
+    all: sync::Mutex<Vec<JoinHandle<()>>>,
     keepers: AtomicUsize,
     stewards: AtomicUsize,
     /// Whether none can be started.
@@ -154,8 +156,8 @@ impl Lane {
 
     /// How many jobs have come to their end.
     pub(crate) fn await_ends(&self, jobs: usize) {
-        let queue = self.events.queue.lock().unwrap();
-        drop(self.events.ended.wait_while(queue, |queue| queue.ends < jobs).unwrap());
+        let queue = self.events.queue();
+        drop(self.events.ended.wait_while(queue, |queue| queue.ends < jobs));
     }
 
     /// Runs jobs on this thread until the future is ready; the future is polled only when woken.
@@ -164,7 +166,7 @@ impl Lane {
         let mut future = pin!(future);
         let waker = Waker::from(Arc::clone(&self.events));
         let mut cx = Context::from_waker(&waker);
-        self.events.queue.lock().unwrap().is_woken = true;
+        self.events.queue().is_woken = true;
         loop {
             let (is_woken, event) = self.events.next();
             match event {
@@ -192,21 +194,21 @@ impl Lane {
             // The head has come; now it is for the caller to go on.
             job.lull = job.lull.or_else(|| job.work.as_ref().map(Work::lull));
             let (answer, events) = (job.answer.clone(), Arc::clone(&self.events));
-            events.queue.lock().unwrap().lulled.push(job);
+            events.queue().lulled.push(job);
             return answer.give();
         }
         drop(job.lull);
         // As on the wire: who waits for the answer finds nothing left to do.
         drop(job.work);
         job.answer.give();
-        self.events.queue.lock().unwrap().ends += 1;
+        self.events.queue().ends += 1;
         self.events.ended.notify_all();
     }
 
     /// Its caller or the server goes on with an open job; wakes the job's task and nobody else.
     pub(crate) fn end_lull(&self, is_open: &AtomicBool) {
         is_open.store(false, SeqCst);
-        let mut queue = self.events.queue.lock().unwrap();
+        let mut queue = self.events.queue();
         let lulled = std::mem::take(&mut queue.lulled);
         let (open, ended) = lulled.into_iter().partition(|job| job.is_open.load(SeqCst));
         queue.lulled = open;
@@ -371,22 +373,28 @@ impl Wake for Task {
 }
 
 impl Events {
+    /// What a driver leaves behind that panics is whole.
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn push(&self, event: Event) {
-        self.queue.lock().unwrap().events.push_back(event);
+        self.queue().events.push_back(event);
         self.happened.notify_one();
     }
 
     fn next(&self) -> (bool, Option<Event>) {
-        let queue = self.queue.lock().unwrap();
+        let queue = self.queue();
         let is_quiet = |queue: &mut Queue| !queue.is_woken && queue.events.is_empty();
-        let mut queue = self.happened.wait_while(queue, is_quiet).unwrap();
+        let mut queue =
+            self.happened.wait_while(queue, is_quiet).unwrap_or_else(PoisonError::into_inner);
         (std::mem::take(&mut queue.is_woken), queue.events.pop_front())
     }
 }
 
 impl Wake for Events {
     fn wake(self: Arc<Self>) {
-        self.queue.lock().unwrap().is_woken = true;
+        self.queue().is_woken = true;
         self.happened.notify_one();
     }
 }
