@@ -143,12 +143,18 @@ impl State {
                 return;
             }
             let Some(order) = next_dial(state, route, may_begin_background) else { return };
-            state.dials += 1;
-            state.places += 1;
-            self.dials += 1;
-            self.places += 1;
-            effects.push(Effect::Dial(order));
+            self.begin_dial(order, effects);
         }
+    }
+
+    /// Takes a place for a dial and has it started.
+    pub(super) fn begin_dial(&mut self, order: DialOrder, effects: &mut Effects) {
+        let state = self.route_mut(&order.route);
+        state.dials += 1;
+        state.places += 1;
+        self.dials += 1;
+        self.places += 1;
+        effects.push(Effect::Dial(order));
     }
 
     /// Has a connection closed for a route that needs its place, unless enough are closing.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{
     route::{RouteState, Shared},
-    state::{DialOrder, Effect, Effects, State},
+    state::{DialOrder, Effects, State},
     warm,
 };
 use crate::{moment::Moment, origin::Route};
@@ -121,18 +121,9 @@ impl State {
         let mut elsewhere = LaneSet::default();
         let lanes = state.shared.iter().map(|shared| shared.mailbox.wheel().number());
         lanes.for_each(|lane| elsewhere.insert(lane));
-        state.dials += 1;
-        state.places += 1;
-        self.dials += 1;
-        self.places += 1;
-        effects.push(Effect::Dial(DialOrder {
-            route: Arc::clone(route),
-            ticket,
-            watch: warm::nobodys_watch(),
-            timeouts,
-            avoid: None,
-            elsewhere,
-        }));
+        let (route, watch) = (Arc::clone(route), warm::nobodys_watch());
+        let order = DialOrder { route, ticket, watch, timeouts, avoid: None, elsewhere };
+        self.begin_dial(order, effects);
     }
 }
 
