@@ -6,9 +6,9 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Sleep, sleep_until};
 
-use crate::moment::Moment;
+use crate::{moment::Moment, transport::instant};
 
 /// One timer for all who drive a lane, one after the other.
 ///
@@ -56,8 +56,4 @@ impl Set {
         self.at = at;
         self.sleep.as_mut().reset(instant(at));
     }
-}
-
-fn instant(at: Moment) -> Instant {
-    Instant::now() + at.since(Moment::now())
 }

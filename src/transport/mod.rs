@@ -19,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use self::{
     connect::{Connected, Connector},
@@ -32,6 +32,7 @@ use crate::{
     config::Config,
     error::{Error, ErrorKind, Result},
     life::Life,
+    moment::Moment,
     traffic::Traffic,
     wheel::{OnLane, Wheel, Work},
 };
@@ -94,6 +95,11 @@ async fn while_wanted(dial: &Dial, connector: &Connector, home: Home) -> Result<
             }
         }
     }
+}
+
+/// The moment as timers know it.
+pub(crate) fn instant(moment: Moment) -> Instant {
+    Instant::now() + moment.since(Moment::now())
 }
 
 const UNWANTED_AFTER: Duration = Duration::from_secs(10);

@@ -13,7 +13,7 @@ use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    time::{Instant, Sleep, sleep_until},
+    time::{Sleep, sleep_until},
 };
 
 use super::{
@@ -30,6 +30,7 @@ use crate::{
     phase::Phase,
     transport::{
         bridge::{Head, Job},
+        instant,
         mailbox::{Given, Jobs},
         pool::{Dial, Member, Next},
         watched::{ResetOnClose, Watched},
@@ -326,8 +327,4 @@ impl IdleTimer {
         }
         Poll::Pending
     }
-}
-
-fn instant(moment: Moment) -> Instant {
-    Instant::now() + moment.since(Moment::now())
 }
