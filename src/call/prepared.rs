@@ -8,7 +8,10 @@ use http::{
 };
 use url::{Position, Url};
 
-use super::{hop::Hop, template::Template};
+use super::{
+    hop::Hop,
+    template::{self, Template},
+};
 use crate::{
     basic::basic,
     body::Content,
@@ -114,16 +117,8 @@ impl Prepared {
         let mut headers = HeaderMap::with_capacity(hop.header_count_max() + 3);
         // The first, so that it is sent first (RFC 9110 §7.2).
         headers.insert(header::HOST, self.host.clone());
-        for (name, value) in hop.headers() {
-            if name != header::HOST && name != header::PROXY_AUTHORIZATION {
-                headers.append(name, value.clone());
-            }
-        }
-        for (name, value) in hop.added() {
-            if name != header::PROXY_AUTHORIZATION {
-                headers.append(name, value.clone());
-            }
-        }
+        let own = hop.headers().iter().filter(|(name, _)| *name != header::HOST);
+        template::add(&mut headers, own.chain(hop.added()));
         headers
     }
 }

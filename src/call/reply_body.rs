@@ -1,8 +1,6 @@
 //! The body of a call's reply as its caller gets it: content codings are undone here, outside of
 //! all loops, so that whatever is inside them sees what the wire said.
 
-use std::ops::Deref;
-
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, header};
 
@@ -56,7 +54,7 @@ impl ReplyBody {
 
     /// The trailers, once the end was reached.
     pub(crate) fn trailers(&self) -> Option<&HeaderMap> {
-        self.encoded.trailers().map(Deref::deref)
+        self.encoded.trailers()
     }
 
     /// What became of storing it, once that is known.

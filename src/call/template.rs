@@ -1,6 +1,6 @@
 //! The fields of a request that says nothing of its own, put together once for a client.
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::config::Config;
 
@@ -15,20 +15,26 @@ impl Template {
         let defaults = &config.default_headers;
         let mut fields = HeaderMap::with_capacity(defaults.len() + 2);
         fields.insert(header::HOST, HeaderValue::from_static(""));
-        for (name, value) in defaults {
-            if name != header::PROXY_AUTHORIZATION {
-                fields.append(name, value.clone());
-            }
-        }
         let offer = super::hop::offer(defaults, config.decodes);
-        if let Some(offer) = offer {
-            fields.append(header::ACCEPT_ENCODING, offer.clone());
-        }
+        let offered = offer.map(|offer| (&header::ACCEPT_ENCODING, offer));
+        add(&mut fields, defaults.iter().chain(offered));
         Self { fields, offers_codings: offer.is_some() }
     }
 
     /// The fields, if content codings are offered or not as here.
     pub(super) fn fields(&self, offers_codings: bool) -> Option<&HeaderMap> {
         (offers_codings == self.offers_codings).then_some(&self.fields)
+    }
+}
+
+/// Adds what a client adds to a request; what its proxy is to know is said elsewhere.
+pub(super) fn add<'f>(
+    fields: &mut HeaderMap,
+    added: impl Iterator<Item = (&'f HeaderName, &'f HeaderValue)>,
+) {
+    for (name, value) in added {
+        if name != header::PROXY_AUTHORIZATION {
+            fields.append(name, value.clone());
+        }
     }
 }

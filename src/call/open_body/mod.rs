@@ -6,6 +6,7 @@ mod from_store;
 use std::{future::poll_fn, time::Duration};
 
 use bytes::Bytes;
+use http::HeaderMap;
 
 use super::keeping::{Keeping, Stored};
 use crate::{
@@ -74,7 +75,7 @@ impl OpenBody {
     }
 
     /// The trailers, once the end was reached.
-    pub(super) const fn trailers(&self) -> Option<&Trailers> {
+    pub(super) fn trailers(&self) -> Option<&HeaderMap> {
         match &self.state {
             State::Ended(trailers) => Some(trailers),
             _ => None,
@@ -96,10 +97,8 @@ impl OpenBody {
     pub(super) async fn next(&mut self, cx: &CallContext) -> Result<Option<Bytes>> {
         match &mut self.state {
             State::Receiving(_) | State::Stored(..) => {}
-            State::Complete(bytes, trailers) => {
-                let (bytes, trailers) = (std::mem::take(bytes), std::mem::take(trailers));
-                self.state = State::Ended(trailers);
-                return Ok(Some(bytes).filter(|bytes| !bytes.is_empty()));
+            State::Complete(..) => {
+                return Ok(self.take_whole(None).filter(|bytes| !bytes.is_empty()));
             }
             State::Ended(_) => return Ok(None),
             State::Failed(kind) => return Err(failed_before(*kind)),
