@@ -5,12 +5,16 @@
 //! Work is counted before the wheel is looked at, and the wheel is let go before the work is
 //! looked at, each step sequentially consistent, so no work can fall between two drivers.
 
+#[path = "wheel_guards.rs"]
+mod guards;
+
 use std::{
     io,
     task::{Context, Waker},
     time::Duration,
 };
 
+pub(crate) use self::guards::{Attended, Lull, OnLane, Waiting, Work};
 use crate::{
     load::Load,
     moment::Moment,
@@ -116,16 +120,12 @@ impl Wheel {
 
     /// Counts something that needs the event loop, until the guard is dropped.
     pub(crate) fn work(self: &Arc<Self>) -> Work {
-        self.work.fetch_add(1, SeqCst);
-        Work { wheel: Arc::clone(self) }
+        Work::begin(self)
     }
 
     /// Counts a connection, until the guard is dropped; fails if nobody can watch it.
     pub(crate) fn connection(self: &Arc<Self>) -> io::Result<OnLane> {
-        if self.connections.fetch_add(1, SeqCst) == 0 {
-            self.note_time();
-        }
-        let on_lane = OnLane { wheel: Arc::clone(self) };
+        let on_lane = OnLane::begin(self);
         // From now on somebody has to look whether anybody reads their events.
         if !self.keeper.ring() {
             let watcher = if self.is_lent { &*self.steward } else { &self.keeper };
@@ -230,15 +230,12 @@ impl Wheel {
 
     /// Counts work that its own caller sees to, until the guard is dropped.
     pub(crate) fn attended(self: &Arc<Self>) -> Attended {
-        self.attended.fetch_add(1, SeqCst);
-        Attended { wheel: Arc::clone(self) }
+        Attended::begin(self)
     }
 
     /// Counts a thread that waits and does not drive, until the guard is dropped.
     pub(crate) fn wait(self: &Arc<Self>) -> Waiting {
-        self.waits.fetch_add(1, SeqCst);
-        self.see_to_it();
-        Waiting { wheel: Arc::clone(self) }
+        Waiting::begin(self)
     }
 
     /// Whether connections have been left to themselves for long enough.
@@ -293,84 +290,6 @@ impl Wheel {
     fn wake_keeper(&self) {
         let waker = self.keeper_waker.lock().unwrap_or_else(PoisonError::into_inner).take();
         waker.into_iter().for_each(Waker::wake);
-    }
-}
-
-/// Something that needs the event loop.
-#[derive(Debug)]
-pub(crate) struct Work {
-    wheel: Arc<Wheel>,
-}
-
-impl Work {
-    /// Says that for the time being only the caller can get this further.
-    pub(crate) fn lull(&self) -> Lull {
-        self.wheel.lulls.fetch_add(1, SeqCst);
-        // From now on the patience of who watches is the shorter one.
-        if self.wheel.is_lent && !self.wheel.keeper.ring() {
-            self.wheel.steward.ring();
-        }
-        Lull { wheel: Arc::clone(&self.wheel) }
-    }
-}
-
-impl Drop for Work {
-    fn drop(&mut self) {
-        if self.wheel.work.fetch_sub(1, SeqCst) == 1 {
-            self.wheel.ends.fetch_add(1, SeqCst);
-            self.wheel.call_off();
-        }
-    }
-}
-
-/// Work that waits for its caller: whoever lets go of the wheel leaves it alone for a little.
-#[derive(Debug)]
-pub(crate) struct Lull {
-    wheel: Arc<Wheel>,
-}
-
-impl Drop for Lull {
-    fn drop(&mut self) {
-        self.wheel.lulls.fetch_sub(1, SeqCst);
-    }
-}
-
-/// Work that a thread sees to itself: it drives, or is about to.
-#[derive(Debug)]
-pub(crate) struct Attended {
-    wheel: Arc<Wheel>,
-}
-
-impl Drop for Attended {
-    fn drop(&mut self) {
-        self.wheel.attended.fetch_sub(1, SeqCst);
-        self.wheel.see_to_it();
-    }
-}
-
-/// A thread that waits: no body of the lane is in a lull meanwhile.
-#[derive(Debug)]
-pub(crate) struct Waiting {
-    wheel: Arc<Wheel>,
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.wheel.waits.fetch_sub(1, SeqCst);
-    }
-}
-
-/// A connection of the lane, from its dial to its end.
-#[derive(Debug)]
-pub(crate) struct OnLane {
-    wheel: Arc<Wheel>,
-}
-
-impl Drop for OnLane {
-    fn drop(&mut self) {
-        if self.wheel.connections.fetch_sub(1, SeqCst) == 1 {
-            self.wheel.call_off();
-        }
     }
 }
 
