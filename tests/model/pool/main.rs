@@ -21,7 +21,7 @@ use toys::{environment, error, host_options, life, limits, moment, origin, traff
 
 /// The checker's primitives in place of the standard library's.
 mod sync {
-    pub(crate) use shuttle::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic};
+    pub(crate) use shuttle::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak, atomic};
 }
 
 fn main() {

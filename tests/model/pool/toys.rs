@@ -121,22 +121,48 @@ pub(crate) mod moment {
 }
 
 pub(crate) mod origin {
-    use std::fmt;
+    use std::{
+        collections::HashMap,
+        fmt,
+        hash::{BuildHasherDefault, Hash, Hasher},
+    };
 
-    use shuttle::sync::Arc;
+    use crate::sync::Arc;
 
-    #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+    #[derive(Clone, Debug, PartialEq, Eq)]
     pub(crate) struct Origin {
         pub(crate) secure: bool,
         pub(crate) speaks_http2: bool,
         pub(crate) number: usize,
     }
 
-    pub(crate) type ByRoute<T> = std::collections::HashMap<Route, T>;
+    /// Its order is the same in each execution.
+    pub(crate) type ByRoute<T> = HashMap<Route, T, BuildHasherDefault<AsNumbered>>;
 
-    #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+    #[derive(Clone, Debug, PartialEq, Eq)]
     pub(crate) struct Way {
         pub(crate) origin: Origin,
+    }
+
+    impl Hash for Way {
+        fn hash<H: Hasher>(&self, state: &mut H) {
+            state.write_usize(self.origin.number);
+        }
+    }
+
+    #[derive(Debug, Default)]
+    pub(crate) struct AsNumbered(u64);
+
+    impl Hasher for AsNumbered {
+        fn finish(&self) -> u64 {
+            self.0
+        }
+
+        fn write(&mut self, bytes: &[u8]) {
+            for byte in bytes {
+                self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+            }
+        }
     }
 
     impl fmt::Display for Way {
@@ -180,7 +206,7 @@ pub(crate) mod traffic {
 pub(crate) mod watch {
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use super::moment::Moment;
+    use crate::moment::Moment;
 
     /// What it holds is no subject of the model.
     #[derive(Debug)]
@@ -206,7 +232,7 @@ pub(crate) mod watch {
 }
 
 pub(crate) mod wheel {
-    use shuttle::sync::Arc;
+    use crate::sync::Arc;
 
     #[derive(Debug)]
     pub(crate) struct Wheel;

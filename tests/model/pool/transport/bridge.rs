@@ -6,9 +6,14 @@ use std::{
     task::{Context, Poll},
 };
 
-use shuttle::sync::{Arc, Condvar, Mutex};
-
-use crate::{error::Error, limits::Timeouts, origin::Route, priority::Priority, watch::Watch};
+use crate::{
+    error::Error,
+    limits::Timeouts,
+    origin::Route,
+    priority::Priority,
+    sync::{Arc, Condvar, Mutex},
+    watch::Watch,
+};
 
 #[derive(Debug)]
 pub(crate) struct Order {
