@@ -187,6 +187,7 @@ mod limits;
     expect(dead_code, reason = "only HTTP/2 is measured")
 )]
 mod load;
+mod memory;
 mod moment;
 mod observed;
 mod observer;

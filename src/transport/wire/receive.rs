@@ -7,6 +7,7 @@ use hyper::body::{Body, Frame, Incoming};
 
 use crate::{
     error::{Error, ErrorKind},
+    memory,
     phase::Phase,
     traffic::Traffic,
     trailers::Trailers,
@@ -31,6 +32,7 @@ impl Gauge {
     }
 
     fn received(&self, position: u64, goes_on: bool) {
+        memory::expect_body(position);
         if goes_on {
             self.watch.moved();
         }
