@@ -7,7 +7,7 @@ use h2::server::Builder;
 
 use crate::{
     clients::{await_quiet, trusting},
-    support::{Server, StreamExchange},
+    support::{Server, Spans, StreamExchange},
     waiting::{Running, start},
 };
 
@@ -36,6 +36,25 @@ fn streams_max(count: u32) -> Builder {
     let mut settings = Builder::new();
     settings.max_concurrent_streams(count);
     settings
+}
+
+/// The engine has spans of its own, which are entered by whoever drives the connection.
+#[test]
+fn a_call_over_http2_has_the_same_spans_as_any_other() {
+    let server = Server::http2(echo);
+    let (client, spans) = (client(), Spans::default());
+    let url = server.url("/");
+    spans.during(|| {
+        (0..20).for_each(|_| assert_eq!(client.get(&url).send().unwrap().status(), 200))
+    });
+    await_quiet(&client);
+    let exchanges = spans.named("exchange");
+    assert_eq!(exchanges.len(), 20);
+    for exchange in &exchanges {
+        assert_eq!(spans.path(exchange), ["call", "hop", "attempt", "exchange"]);
+        assert_eq!(exchange.get("network.protocol.version"), "2");
+        assert!(exchange.is_closed);
+    }
 }
 
 #[test]

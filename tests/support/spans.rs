@@ -1,9 +1,9 @@
 //! Remembers the spans that one thread is told of by `tracing`.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     fmt::Debug,
-    sync::{Arc, LazyLock, Mutex, MutexGuard},
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
     thread::{self, ThreadId},
 };
 
@@ -35,9 +35,18 @@ impl Span {
 #[derive(Default)]
 struct Log {
     spans: Vec<Span>,
-    /// Those that are entered, the innermost last.
-    stack: Vec<usize>,
-    threads: Vec<ThreadId>,
+    /// Those that each thread has entered, the innermost last.
+    stacks: HashMap<ThreadId, Vec<usize>>,
+    /// Those that were left before what was entered inside of them. Told when all is done: a panic
+    /// would end a lane.
+    left_early: Vec<&'static str>,
+}
+
+impl Log {
+    /// The span that this thread is in.
+    fn innermost(&self) -> Option<usize> {
+        self.stacks.get(&thread::current().id())?.last().copied()
+    }
 }
 
 /// What was told while `work` ran on this thread, and what it returned.
@@ -60,8 +69,9 @@ impl Spans {
         LazyLock::force(&ARE_KNOWN);
         let done = tracing::subscriber::with_default(self.clone(), work);
         let log = self.log();
-        assert!(log.stack.is_empty(), "spans are left entered: {:?}", log.spans);
-        assert!(log.threads.iter().all(|id| *id == thread::current().id()), "on other threads");
+        assert!(log.stacks.values().all(Vec::is_empty), "spans are left entered: {:?}", log.spans);
+        assert!(log.stacks.keys().all(|id| *id == thread::current().id()), "on other threads");
+        assert!(log.left_early.is_empty(), "not in the order of entering: {:?}", log.left_early);
         done
     }
 
@@ -84,7 +94,7 @@ impl Spans {
     }
 
     fn log(&self) -> MutexGuard<'_, Log> {
-        self.log.lock().expect("the log")
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -112,8 +122,10 @@ fn index(id: &Id) -> usize {
 }
 
 impl Subscriber for Spans {
+    /// Spans of h2 and hyper are no promise of abide's, and entered by whoever drives the connection.
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_span()
+        let origin = metadata.target().split("::").next();
+        metadata.is_span() && origin != Some("h2") && origin != Some("hyper")
     }
 
     fn new_span(&self, attributes: &Attributes<'_>) -> Id {
@@ -122,7 +134,7 @@ impl Subscriber for Spans {
         let mut log = self.log();
         let parent = match attributes.parent() {
             Some(parent) => Some(index(parent)),
-            None if attributes.is_contextual() => log.stack.last().copied(),
+            None if attributes.is_contextual() => log.innermost(),
             None => None,
         };
         let name = attributes.metadata().name();
@@ -137,8 +149,7 @@ impl Subscriber for Spans {
     fn enter(&self, id: &Id) {
         let name = {
             let mut log = self.log();
-            log.threads.push(thread::current().id());
-            log.stack.push(index(id));
+            log.stacks.entry(thread::current().id()).or_default().push(index(id));
             log.spans[index(id)].entered += 1;
             log.spans[index(id)].name
         };
@@ -147,7 +158,15 @@ impl Subscriber for Spans {
 
     fn exit(&self, id: &Id) {
         let mut log = self.log();
-        assert_eq!(log.stack.pop(), Some(index(id)), "left in the order of entering");
+        let stack = log.stacks.entry(thread::current().id()).or_default();
+        let is_innermost = stack.last() == Some(&index(id));
+        if let Some(at) = stack.iter().rposition(|entered| *entered == index(id)) {
+            stack.remove(at);
+        }
+        if !is_innermost {
+            let name = log.spans[index(id)].name;
+            log.left_early.push(name);
+        }
     }
 
     fn clone_span(&self, id: &Id) -> Id {
