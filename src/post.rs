@@ -72,24 +72,9 @@ impl Post {
         Ok(())
     }
 
-    /// For its thread: sleeps until called; whether it was.
-    pub(crate) fn wait(&self, patience: Duration) -> bool {
-        let waited = self.heard.wait_timeout_while(self.lock(), patience, |state| !state.rung);
-        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        std::mem::take(&mut state.rung)
-    }
-
-    /// For its thread: leaves it, unless it was called since it has looked; whether it has left.
-    pub(crate) fn give_up(&self) -> bool {
-        let mut state = self.lock();
-        // Who calls it from now on finds it left.
-        if std::mem::take(&mut state.rung) {
-            return false;
-        }
-        if state.holder == Holder::Thread {
-            state.holder = Holder::Nobody;
-        }
-        true
+    /// For its thread, before anything else.
+    pub(crate) const fn take_up(&self) -> Tenure<'_> {
+        Tenure { post: self, has_left: false }
     }
 
     /// If nobody holds it, nobody will.
@@ -108,6 +93,52 @@ impl Post {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A post in the hands of its thread. A thread that panics leaves it too, to another one.
+#[derive(Debug)]
+pub(crate) struct Tenure<'p> {
+    post: &'p Post,
+    has_left: bool,
+}
+
+impl Tenure<'_> {
+    /// Sleeps until called; whether it was.
+    pub(crate) fn wait(&self, patience: Duration) -> bool {
+        let Post { heard, .. } = self.post;
+        let waited = heard.wait_timeout_while(self.post.lock(), patience, |state| !state.rung);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        std::mem::take(&mut state.rung)
+    }
+
+    /// Leaves the post, unless it was called since it has looked; whether it has left.
+    pub(crate) fn give_up(&mut self) -> bool {
+        let mut state = self.post.lock();
+        // Who calls it from now on finds it left.
+        if std::mem::take(&mut state.rung) {
+            return false;
+        }
+        if state.holder == Holder::Thread {
+            state.holder = Holder::Nobody;
+        }
+        self.has_left = true;
+        true
+    }
+}
+
+impl Drop for Tenure<'_> {
+    fn drop(&mut self) {
+        if self.has_left {
+            return;
+        }
+        let mut state = self.post.lock();
+        if state.holder == Holder::Thread {
+            *state = State { holder: Holder::Nobody, rung: false };
+            drop(state);
+            // Somebody may count on it. If no thread can be started, whoever calls next will see.
+            drop(self.post.call());
+        }
     }
 }
 

@@ -28,10 +28,11 @@ where
     L: Tended + 'l,
     I: Iterator<Item = &'l Arc<L>>,
 {
+    let mut tenure = post.take_up();
     while !post.is_closed() {
         match lanes().filter_map(|lane| see_to(&**lane)).min() {
-            Some(patience) => drop(post.wait(patience)),
-            None if post.give_up() => return,
+            Some(patience) => drop(tenure.wait(patience)),
+            None if tenure.give_up() => return,
             None => (),
         }
     }

@@ -18,7 +18,7 @@ pub(crate) use self::guards::{Attended, Lull, OnLane, Waiting, Work};
 use crate::{
     load::Load,
     moment::Moment,
-    post::Post,
+    post::{Post, Tenure},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::SeqCst},
@@ -188,8 +188,13 @@ impl Wheel {
         taken.ok().map(|_| Held { wheel: Arc::clone(self) })
     }
 
+    /// For a keeper, before anything else.
+    pub(crate) const fn take_up_keeping(&self) -> Tenure<'_> {
+        self.keeper.take_up()
+    }
+
     /// Waits until the keeper has to drive; `None` when it has left its post.
-    pub(crate) fn await_turn(self: &Arc<Self>) -> Option<Turn> {
+    pub(crate) fn await_turn(self: &Arc<Self>, keeping: &mut Tenure<'_>) -> Option<Turn> {
         loop {
             if self.stopped.load(SeqCst) {
                 self.forget_keeper();
@@ -202,20 +207,20 @@ impl Wheel {
             {
                 return Some(Turn { held, watches: !has_work, ends });
             }
-            if !self.keeper.wait(self.watch_limit()) && self.keeper_leaves() {
+            if !keeping.wait(self.watch_limit()) && self.keeper_leaves(keeping) {
                 return None;
             }
         }
     }
 
     /// Leaves a lane that has had no connections for a while; whether it has.
-    fn keeper_leaves(&self) -> bool {
+    fn keeper_leaves(&self, keeping: &mut Tenure<'_>) -> bool {
         if self.connections() > 0 || self.is_busy() {
             return false;
         }
         // The next one's waker must not be taken for this one's.
         self.forget_keeper();
-        self.keeper.give_up()
+        keeping.give_up()
     }
 
     /// Whether somebody has to drive: for work that is no lull, or whose lull is over.

@@ -127,7 +127,8 @@ impl Lane {
 
     /// The keeper's life.
     fn keep(&self) {
-        while let Some(turn) = self.wheel.await_turn() {
+        let mut keeping = self.wheel.take_up_keeping();
+        while let Some(turn) = self.wheel.await_turn(&mut keeping) {
             // Should the loop itself panic, the lane still needs its keeper.
             if catch_unwind(AssertUnwindSafe(|| self.keep_turn(&turn))).is_err() {
                 tracing::warn!(lane = self.wheel.number(), "the event loop panicked");

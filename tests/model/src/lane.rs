@@ -5,6 +5,7 @@ use std::{
     collections::VecDeque,
     future::{Future, poll_fn},
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     task::{Context, Poll, Wake, Waker},
 };
@@ -57,7 +58,8 @@ impl Lane {
             });
             let keeper = Threads::post(&threads, lane, |lane, threads| {
                 let _counted = Counted::new(&threads.keepers);
-                while let Some(turn) = lane.wheel.await_turn() {
+                let mut keeping = lane.wheel.take_up_keeping();
+                while let Some(turn) = lane.wheel.await_turn(&mut keeping) {
                     lane.keep_turn(&turn);
                 }
             });
@@ -247,7 +249,9 @@ impl Threads {
             }
             let lane = lane.upgrade().unwrap();
             let held = Arc::clone(&threads);
-            let thread = thread::spawn(move || run(&lane, &held));
+            // A panic is a job's; in real life nothing gets out of a keeper's turn.
+            let life = move || drop(catch_unwind(AssertUnwindSafe(|| run(&lane, &held))));
+            let thread = thread::spawn(life);
             threads.all.lock().unwrap().push(thread);
             Ok(())
         })

@@ -237,13 +237,14 @@ fn who_calls_a_post_is_heard() {
             Post::new(move || {
                 let (post, asked) = (post.upgrade().unwrap(), Arc::clone(&asked));
                 let thread = thread::spawn(move || {
+                    let mut tenure = post.take_up();
                     while !post.is_closed() {
                         if asked.swap(0, SeqCst) > 0 {
                             continue;
                         }
                         if thread_rng().gen_bool(0.5) {
-                            post.wait(Duration::from_millis(1));
-                        } else if post.give_up() {
+                            tenure.wait(Duration::from_millis(1));
+                        } else if tenure.give_up() {
                             break;
                         }
                     }
@@ -268,6 +269,78 @@ fn who_calls_a_post_is_heard() {
         post.close();
         let threads = std::mem::take(&mut *threads.lock().unwrap());
         threads.into_iter().for_each(|thread: thread::JoinHandle<()>| thread.join().unwrap());
+    });
+}
+
+/// As if nothing had caught the panic on its way.
+#[test]
+fn a_keeper_that_panics_is_followed_by_another() {
+    check(|| {
+        moment::begin(Time::StandsStill);
+        let lane = Lane::make(false);
+        let connected = lane.connection();
+        let mut job = Job::new(&Answer::new(&Parker::new()), 0);
+        job.panics = true;
+        let sender = spawn(&lane, move |lane| lane.send(job));
+        let jobs = calls(&lane, 0);
+        sender.join().unwrap();
+        lane.await_ends(jobs);
+        drop(connected);
+        lane.end();
+    });
+}
+
+/// One that leaves must not take with it what the next one has left for those who end its turn.
+#[test]
+fn a_keeper_that_follows_another_lets_go() {
+    check(|| {
+        moment::begin(Time::Passes);
+        let lane = Lane::make(false);
+        drop(lane.connection());
+        // So that it may be about to leave just now.
+        (0..thread_rng().gen_range(0..12)).for_each(|_| thread::yield_now());
+        let connected = lane.connection();
+        let work = lane.wheel.work();
+        lane.wheel.see_to_it();
+        while !lane.wheel.is_driven() {
+            thread::yield_now();
+        }
+        drop((work, connected));
+        while lane.wheel.is_driven() {
+            thread::yield_now();
+        }
+        lane.end();
+    });
+}
+
+/// Nobody comes by who would drive in its place.
+#[test]
+fn work_without_a_keeper_gets_one_when_threads_can_be_started_again() {
+    check(|| {
+        moment::begin(Time::Passes);
+        let lane = Lane::make(true);
+        // With a steward, or without: then no keeper can be called either.
+        let connected = thread_rng().gen_bool(0.5).then(|| lane.connection());
+        let answer = Answer::new(&Parker::new());
+        for jobs in 1..=2 {
+            lane.threads().are_scarce.store(true, SeqCst);
+            let other = spawn(&lane, |lane| {
+                lane.threads().are_scarce.store(false, SeqCst);
+                lane.wheel.see_to_it();
+            });
+            lane.send(Job::new(&answer, 0));
+            other.join().unwrap();
+            lane.wheel.see_to_it();
+            lane.await_ends(jobs);
+        }
+        drop(connected);
+        // Whoever helped out has gone; what it knew of must not keep others from calling.
+        while lane.threads().alive() != (0, 0) {
+            thread::yield_now();
+        }
+        lane.send(Job::new(&answer, 0));
+        lane.await_ends(3);
+        lane.end();
     });
 }
 
