@@ -146,6 +146,7 @@
 //! `std`, `http`, `bytes`, `url`, serde's traits, and `tokio_util`'s `CancellationToken` in one
 //! `From`. The oldest supported Rust is 1.88.
 
+mod answer_head;
 mod auth_id;
 mod basic;
 mod body;

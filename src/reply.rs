@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 use url::Url;
 
 use crate::{
+    answer_head::AnswerHead,
     caching::{CacheReport, NotStored},
     charset, content_disposition,
     error::{Error, Result},
@@ -16,7 +17,6 @@ use crate::{
     reply_headers::ReplyHeaders,
     timings::Timings,
     trailers::Trailers,
-    used_connection::UsedConnection,
 };
 
 /// A complete reply: head, body, trailers and how it came.
@@ -42,16 +42,10 @@ struct Contents {
 /// What is known of a reply before its body.
 #[derive(Clone, Debug)]
 pub(crate) struct ReplyHead {
-    pub(crate) status: StatusCode,
-    pub(crate) version: Version,
-    pub(crate) headers: ReplyHeaders,
+    pub(crate) answer: Box<AnswerHead>,
     pub(crate) url: Url,
     pub(crate) request_id: u64,
-    pub(crate) connection: Option<UsedConnection>,
-    pub(crate) proxy: Option<Proxy>,
-    pub(crate) attempts: u32,
     pub(crate) history: Vec<PastHop>,
-    pub(crate) cache: Option<CacheReport>,
     pub(crate) undone: Option<Undone>,
 }
 
@@ -64,7 +58,7 @@ pub(crate) struct Undone {
 
 impl ReplyHead {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
+        self.answer.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
     pub(crate) fn decoded_from(&self) -> Option<&str> {
@@ -73,7 +67,7 @@ impl ReplyHead {
 
     /// Takes over what became of storing the body, once that is known.
     pub(crate) fn note_stored(&mut self, stored: Option<Result<(), NotStored>>) {
-        if let Some(report) = &mut self.cache
+        if let Some(report) = &mut self.answer.cache
             && stored.is_some()
         {
             report.stored = stored;
@@ -81,7 +75,7 @@ impl ReplyHead {
     }
 
     pub(crate) fn file_name(&self) -> Option<String> {
-        let value = self.headers.get(header::CONTENT_DISPOSITION)?;
+        let value = self.answer.headers.get(header::CONTENT_DISPOSITION)?;
         content_disposition::file_name(value.as_bytes())
     }
 }
@@ -94,13 +88,13 @@ impl Reply {
     /// The status code; 400 and above is a reply like any other.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.0.head.status
+        self.0.head.answer.status
     }
 
     /// The version of HTTP that was spoken.
     #[must_use]
     pub fn version(&self) -> Version {
-        self.0.head.version
+        self.0.head.answer.version
     }
 
     /// The header fields as they came, but for a body that was decoded: it has no
@@ -108,7 +102,7 @@ impl Reply {
     /// [`decoded_from`](Self::decoded_from).
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
-        &self.0.head.headers
+        &self.0.head.answer.headers
     }
 
     /// The first value of a header field, if it is there and is visible ASCII.
@@ -192,19 +186,19 @@ impl Reply {
     /// The address of the other end of the connection: the proxy's, if there is one.
     #[must_use]
     pub fn remote_addr(&self) -> Option<SocketAddr> {
-        self.0.head.connection?.peer_addr
+        self.0.head.answer.connection?.peer_addr
     }
 
     /// The proxy that the reply came through, or from.
     #[must_use]
     pub fn proxy(&self) -> Option<&Proxy> {
-        self.0.head.proxy.as_ref()
+        self.0.head.answer.proxy.as_ref()
     }
 
     /// The address of this end of the connection.
     #[must_use]
     pub fn local_addr(&self) -> Option<SocketAddr> {
-        self.0.head.connection?.local_addr
+        self.0.head.answer.connection?.local_addr
     }
 
     /// A number that no other call of this process has, from 1; 0 for an empty reply.
@@ -216,19 +210,19 @@ impl Reply {
     /// How often the request of the last hop was sent or tried to be sent.
     #[must_use]
     pub fn attempts(&self) -> u32 {
-        self.0.head.attempts
+        self.0.head.answer.attempts
     }
 
     /// Whether the connection had carried another call before.
     #[must_use]
     pub fn reused_connection(&self) -> bool {
-        self.0.head.connection.is_some_and(|connection| connection.is_reused)
+        self.0.head.answer.connection.is_some_and(|connection| connection.is_reused)
     }
 
     /// Where the reply came from, if the client has a cache.
     #[must_use]
     pub fn cache(&self) -> Option<CacheReport> {
-        self.0.head.cache
+        self.0.head.answer.cache
     }
 
     /// The file name that `Content-Disposition` suggests, safe to use in a folder (RFC 6266).
@@ -256,17 +250,15 @@ impl Reply {
 impl Default for ReplyHead {
     fn default() -> Self {
         Self {
-            status: StatusCode::OK,
-            version: Version::HTTP_11,
-            headers: ReplyHeaders::default(),
+            answer: Box::new(AnswerHead::local(
+                StatusCode::OK,
+                Version::HTTP_11,
+                ReplyHeaders::default(),
+            )),
             url: NOWHERE.clone(),
             request_id: 0,
-            connection: None,
-            proxy: None,
-            attempts: 0,
             history: Vec::new(),
             undone: None,
-            cache: None,
         }
     }
 }

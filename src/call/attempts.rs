@@ -14,7 +14,7 @@ use http::{HeaderMap, header};
 use super::{
     Means, OpenBody, cookies, events,
     hop::Hop,
-    hops::{HopHead, HopReply},
+    hops::HopReply,
     prepared::Prepared,
     spans, traced,
     upload::{self, Pump},
@@ -59,12 +59,12 @@ pub(super) async fn run(
         let ended = match attempt(cx, means, job, content).await {
             Ok(Ok(answer)) => {
                 if prepared.is_challenged(&mut asker, &answer, content) {
-                    cx.note(|| Happening::Challenged { status: answer.status });
+                    cx.note(|| Happening::Challenged { status: answer.head.status });
                     plan.attempt += 1;
                     cx.watch.begin_again();
                     continue;
                 }
-                Ok(reply(means, *answer, plan.attempt)?)
+                Ok(reply(means, answer, plan.attempt)?)
             }
             Ok(Err(failure)) => Err(failure),
             Err(error) => Err(stopped(error)),
@@ -289,17 +289,13 @@ async fn pumped(
 }
 
 fn reply(means: &Means, answer: Answer, attempts: u32) -> Result<HopReply> {
-    let Answer { status, version, headers, body, came_over } = answer;
+    let Answer { mut head, body } = answer;
+    head.attempts = attempts;
     let body = match body {
         AnswerBody::Whole { bytes, trailers } => OpenBody::complete(bytes, trailers),
-        AnswerBody::Stream { chunks, counts } => {
-            OpenBody::new(chunks, counts, means.runtime()?.lender(came_over.home()))
+        AnswerBody::Stream { chunks, counts, home } => {
+            OpenBody::new(chunks, counts, means.runtime()?.lender(&home))
         }
-    };
-    let head = HopHead {
-        came_over: Some(came_over),
-        attempts,
-        ..HopHead::local(status, version, headers)
     };
     Ok(HopReply { head, body })
 }

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use url::{Position, Url};
 
-use super::{Means, hop::Hop, hops::HopHead, prepared::Prepared, tokens};
+use super::{Means, hop::Hop, prepared::Prepared, tokens};
 use crate::{
+    answer_head::AnswerHead,
     auth_id::AuthId,
     body::Content,
     certificates::TlsIdentity,
@@ -215,7 +216,7 @@ impl CallCredentials {
     pub(super) fn answered(
         &mut self,
         cx: &CallContext,
-        head: &HopHead,
+        head: &AnswerHead,
         hop: &Hop<'_>,
         content: &Content<'_>,
     ) -> Result<bool> {

@@ -9,7 +9,7 @@ use crate::{
     error::{Error, Result},
     observer::Happening,
     origin,
-    runtime::{Failure, Outcome},
+    runtime::{Answer, Failure, Outcome},
 };
 
 /// The call begins.
@@ -46,12 +46,14 @@ pub(super) fn queued(cx: &CallContext, attempt: u32) {
 pub(super) fn attempt_ended(cx: &CallContext, ended: &Result<Outcome>) {
     let Some(observed) = cx.observed() else { return };
     observed.look(&cx.watch);
-    observed.note(match ended {
-        Ok(Ok(answer)) => {
-            Happening::Answered { status: answer.status, connection: answer.came_over.connection() }
+    match ended {
+        Ok(Ok(Answer { head, .. })) => {
+            if let Some(connection) = head.connection {
+                observed.note(Happening::Answered { status: head.status, connection });
+            }
         }
         Ok(Err(Failure { error, .. })) | Err(error) => {
-            Happening::AttemptFailed { kind: Error::kind(error) }
+            observed.note(Happening::AttemptFailed { kind: Error::kind(error) });
         }
-    });
+    }
 }

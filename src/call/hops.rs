@@ -1,14 +1,15 @@
 //! The loop of hops: each is a request of its own, until one is answered for good.
 
-use http::{StatusCode, Version, header};
+use http::{StatusCode, header};
 
 use super::{
     Means, OpenBody, ReplyBody, cached, cookies, credentials::CallCredentials, events, hop::Hop,
     interception::Chain, spans,
 };
 use crate::{
+    answer_head::AnswerHead,
     body::Content,
-    caching::{CacheMode, CacheReport},
+    caching::CacheMode,
     context::CallContext,
     error::{Error, ErrorKind, Result},
     history::PastHop,
@@ -20,38 +21,14 @@ use crate::{
     },
     redirects::RedirectPolicy,
     reply::ReplyHead,
-    reply_headers::ReplyHeaders,
     request::{Request, shown},
-    runtime::{CameOver, Unwanted, Want},
+    runtime::{Unwanted, Want},
 };
 
 /// What a hop was answered.
 pub(super) struct HopReply {
-    pub(super) head: HopHead,
+    pub(super) head: Box<AnswerHead>,
     pub(super) body: OpenBody,
-}
-
-/// The head of a hop's answer, and how it came.
-pub(super) struct HopHead {
-    pub(super) status: StatusCode,
-    pub(super) version: Version,
-    pub(super) headers: ReplyHeaders,
-    /// `None` if it did not come over a connection.
-    pub(super) came_over: Option<CameOver>,
-    pub(super) attempts: u32,
-    pub(super) cache: Option<CacheReport>,
-}
-
-impl HopHead {
-    /// The head of a reply that did not come over a connection.
-    pub(super) fn local(
-        status: StatusCode,
-        version: Version,
-        headers: impl Into<ReplyHeaders>,
-    ) -> Self {
-        let headers = headers.into();
-        Self { status, version, headers, came_over: None, attempts: 0, cache: None }
-    }
 }
 
 /// How the body of the last reply is wanted.
@@ -209,7 +186,7 @@ impl<'c, 'b> Hops<'c, 'b> {
         Ok(())
     }
 
-    fn is_asked_again(&mut self, head: &HopHead) -> Result<bool> {
+    fn is_asked_again(&mut self, head: &AnswerHead) -> Result<bool> {
         match &mut self.credentials {
             None => Ok(false),
             Some(credentials) => credentials.answered(self.cx, head, &self.hop, &self.content),
@@ -224,7 +201,7 @@ impl<'c, 'b> Hops<'c, 'b> {
     }
 
     /// The whole of it may be what the caller wanted to avoid.
-    fn check_range(&self, head: &HopHead) -> Result<()> {
+    fn check_range(&self, head: &AnswerHead) -> Result<()> {
         if self.only_partial
             && head.status == StatusCode::OK
             && self.hop.method != http::Method::HEAD
@@ -251,7 +228,7 @@ impl<'c, 'b> Hops<'c, 'b> {
         }
     }
 
-    fn decide(&self, head: &HopHead) -> Result<Decision> {
+    fn decide(&self, head: &AnswerHead) -> Result<Decision> {
         let asked = Asked {
             method: &self.hop.method,
             url: &self.hop.url,
@@ -269,7 +246,7 @@ impl<'c, 'b> Hops<'c, 'b> {
     }
 
     /// Makes the next hop the one to go.
-    fn follow(&mut self, next: Next, head: HopHead) {
+    fn follow(&mut self, next: Next, head: Box<AnswerHead>) {
         tracing::debug!(
             call = self.cx.id,
             status = head.status.as_u16(),
@@ -283,7 +260,7 @@ impl<'c, 'b> Hops<'c, 'b> {
         if next.becomes_get {
             self.content = Content::Empty;
         }
-        let past = self.hop.redirect(next, |method, url| past_hop(method, url, head));
+        let past = self.hop.redirect(next, |method, url| past_hop(method, url, *head));
         self.history.push(past);
         if let Some(credentials) = &mut self.credentials {
             credentials.redirected();
@@ -292,9 +269,9 @@ impl<'c, 'b> Hops<'c, 'b> {
     }
 
     /// Makes the hop that is over a part of the history.
-    fn remember(&mut self, head: HopHead) {
+    fn remember(&mut self, head: Box<AnswerHead>) {
         let (method, url) = (self.hop.method.clone(), self.hop.url.clone());
-        self.history.push(past_hop(method, url, head));
+        self.history.push(past_hop(method, url, *head));
     }
 
     /// What comes of the call.
@@ -320,24 +297,22 @@ impl<'c, 'b> Hops<'c, 'b> {
         Ok((head, body))
     }
 
-    fn reply_head(self, head: HopHead) -> ReplyHead {
-        let HopHead { status, version, headers, came_over, attempts, cache } = head;
-        let connection = came_over.as_ref().map(CameOver::connection);
+    fn reply_head(self, head: Box<AnswerHead>) -> ReplyHead {
         let call = self.cx.id;
-        let reused = connection.is_some_and(|connection| connection.is_reused);
-        tracing::debug!(call, status = status.as_u16(), reused, attempts, "answered");
+        let reused = head.connection.is_some_and(|connection| connection.is_reused);
+        tracing::debug!(
+            call,
+            status = head.status.as_u16(),
+            reused,
+            attempts = head.attempts,
+            "answered"
+        );
         ReplyHead {
-            status,
-            version,
-            headers,
+            answer: head,
             url: self.hop.url,
-            request_id: self.cx.id,
-            connection,
-            proxy: came_over.and_then(|over| over.proxy().cloned()),
-            attempts,
+            request_id: call,
             history: self.history,
             undone: None,
-            cache,
         }
     }
 
@@ -347,7 +322,7 @@ impl<'c, 'b> Hops<'c, 'b> {
     }
 }
 
-fn past_hop(method: http::Method, url: url::Url, head: HopHead) -> PastHop {
+fn past_hop(method: http::Method, url: url::Url, head: AnswerHead) -> PastHop {
     PastHop {
         method,
         url,
@@ -367,7 +342,7 @@ fn expect_upload(cx: &CallContext, content: &Content<'_>) {
 }
 
 /// How long a body is that was not counted while it was not known to be wanted.
-fn announced_length(hop: &Hop<'_>, head: &HopHead) -> Option<u64> {
+fn announced_length(hop: &Hop<'_>, head: &AnswerHead) -> Option<u64> {
     if hop.method == http::Method::HEAD {
         return Some(0);
     }

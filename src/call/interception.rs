@@ -8,12 +8,9 @@ use std::{
 
 use http::Version;
 
-use super::{
-    Means, OpenBody,
-    hop::Hop,
-    hops::{HopHead, HopReply},
-};
+use super::{Means, OpenBody, hop::Hop, hops::HopReply};
 use crate::{
+    answer_head::AnswerHead,
     context::CallContext,
     error::{Error, ErrorKind, Result},
     history::PastHop,
@@ -71,7 +68,7 @@ impl Chain {
         &self,
         cx: &CallContext,
         hop: &Hop<'_>,
-        head: &mut HopHead,
+        head: &mut AnswerHead,
         history: &[PastHop],
     ) -> Result<()> {
         for hook in self.hooks() {
@@ -117,8 +114,8 @@ fn words_of(panic: &(dyn Any + Send)) -> &str {
 
 fn local_reply(answer: LocalAnswer) -> HopReply {
     let LocalAnswer { status, headers, body } = answer;
-    let head = HopHead::local(status, Version::HTTP_11, headers);
-    HopReply { head, body: OpenBody::complete(body, Trailers::default()) }
+    let head = AnswerHead::local(status, Version::HTTP_11, headers);
+    HopReply { head: Box::new(head), body: OpenBody::complete(body, Trailers::default()) }
 }
 
 impl Hop<'_> {

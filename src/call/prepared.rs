@@ -66,7 +66,7 @@ impl Prepared {
         answer: &Answer,
         content: &Content<'_>,
     ) -> bool {
-        let answered = (answer.status, &answer.headers);
+        let answered = (answer.head.status, &*answer.head.headers);
         self.route
             .forwarder()
             .is_some_and(|proxy| asker.is_challenged(proxy, answered, content.is_replayable()))

@@ -45,9 +45,10 @@ impl ReplyBody {
         head: &mut ReplyHead,
         ratio_max: Option<u32>,
     ) -> Result<Self> {
-        let chain = encoding::decoder(method, head.status, &head.headers).map_err(malformed)?;
+        let chain = encoding::decoder(method, head.answer.status, &head.answer.headers)
+            .map_err(malformed)?;
         let Some(chain) = chain else { return Ok(Self::plain(encoded)) };
-        head.undone = Undone::from(&mut head.headers);
+        head.undone = Undone::from(&mut head.answer.headers);
         let decoding = Decoding { chain, ratio_max, encoded: 0, decoded: 0, failed: false };
         Ok(Self { encoded, decoding: Some(Box::new(decoding)) })
     }
@@ -92,7 +93,7 @@ impl ReplyBody {
         }
         head.note_stored(self.encoded.stored());
         let trailers = self.encoded.into_trailers();
-        let timings = cx.watch.timings(cx.started, head.connection);
+        let timings = cx.watch.timings(cx.started, head.answer.connection);
         Ok(Reply::new(head, body, trailers, timings))
     }
 

@@ -120,29 +120,30 @@ pub(super) fn exchanged(
     if span.is_disabled() {
         return;
     }
-    let answer = match ended {
-        Ok(Ok(answer)) => answer,
+    let head = match ended {
+        Ok(Ok(answer)) => &answer.head,
         Ok(Err(Failure { error, .. })) | Err(error) => {
             span.record("otel.status_code", "ERROR");
             record_carrier(span, watch);
             return failed(span, error);
         }
     };
-    let used = answer.came_over.connection();
-    span.record("network.protocol.version", version(used.protocol));
-    if let Some(peer) = used.peer_addr {
-        record_peer(span, peer);
+    if let Some(used) = head.connection {
+        span.record("network.protocol.version", version(used.protocol));
+        if let Some(peer) = used.peer_addr {
+            record_peer(span, peer);
+        }
+        span.record("connection", used.number);
+        span.record("reused", used.is_reused);
     }
-    span.record("connection", used.number);
-    span.record("reused", used.is_reused);
     if !config.view.logged_headers.is_empty() {
-        let fields = Fields::new(&answer.headers, config);
+        let fields = Fields::new(&head.headers, config);
         span.record("http.response.header", tracing::field::debug(fields));
     }
-    answered(span, answer.status);
-    if answer.status.is_client_error() || answer.status.is_server_error() {
+    answered(span, head.status);
+    if head.status.is_client_error() || head.status.is_server_error() {
         span.record("otel.status_code", "ERROR");
-        span.record("error.type", answer.status.as_str());
+        span.record("error.type", head.status.as_str());
     }
 }
 

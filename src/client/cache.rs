@@ -50,7 +50,7 @@ impl OpenReply {
     #[must_use]
     pub fn cache(&self) -> Option<CacheReport> {
         let parts = self.parts();
-        let mut report = parts.head.cache?;
+        let mut report = parts.head.answer.cache?;
         report.stored = parts.body.stored().or(report.stored);
         Some(report)
     }

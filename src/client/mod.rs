@@ -238,7 +238,7 @@ impl Client {
         };
         match opened {
             Ok((head, body)) => {
-                call::opened(&cx, head.status);
+                call::opened(&cx, head.answer.status);
                 cx.tell_observer();
                 Ok(OpenReply::new(self.clone(), cx, reporter, head, body))
             }

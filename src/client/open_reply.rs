@@ -70,19 +70,19 @@ impl OpenReply {
     /// The status code; 400 and above is a reply like any other.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.parts().head.status
+        self.parts().head.answer.status
     }
 
     /// The version of HTTP that is spoken.
     #[must_use]
     pub fn version(&self) -> Version {
-        self.parts().head.version
+        self.parts().head.answer.version
     }
 
     /// The header fields; see [`Reply::headers`].
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
-        &self.parts().head.headers
+        &self.parts().head.answer.headers
     }
 
     /// The first value of a header field, if it is there and is visible ASCII.
@@ -125,19 +125,19 @@ impl OpenReply {
     /// The address of the other end of the connection: the proxy's, if there is one.
     #[must_use]
     pub fn remote_addr(&self) -> Option<SocketAddr> {
-        self.parts().head.connection?.peer_addr
+        self.parts().head.answer.connection?.peer_addr
     }
 
     /// The proxy that the reply comes through, or from.
     #[must_use]
     pub fn proxy(&self) -> Option<&Proxy> {
-        self.parts().head.proxy.as_ref()
+        self.parts().head.answer.proxy.as_ref()
     }
 
     /// The address of this end of the connection.
     #[must_use]
     pub fn local_addr(&self) -> Option<SocketAddr> {
-        self.parts().head.connection?.local_addr
+        self.parts().head.answer.connection?.local_addr
     }
 
     /// A number that no other call of this process has.
@@ -156,7 +156,7 @@ impl OpenReply {
     #[must_use]
     pub fn timings(&self) -> Timings {
         let parts = self.parts();
-        parts.cx.watch.timings(parts.cx.started, parts.head.connection)
+        parts.cx.watch.timings(parts.cx.started, parts.head.answer.connection)
     }
 
     /// The trailer fields (RFC 9110 §6.5), once the body was read to its end.
@@ -212,7 +212,7 @@ impl OpenReply {
         if !matches!(piece, Ok(Some(_))) && !std::mem::replace(ended, true) {
             *held = None;
             cx.call_ended();
-            client.ended(cx, reporter, piece.as_ref().map(|_| head.status));
+            client.ended(cx, reporter, piece.as_ref().map(|_| head.answer.status));
         }
         let piece = piece.map_err(|error| error.during(|| origin::redacted(&head.url)))?;
         self.piece = piece.unwrap_or_default();

@@ -22,7 +22,6 @@ pub(crate) use crate::transport::{
     bridge::{
         Answer, AnswerBody, Failure, Head, Order, Outcome, Sent, Target, Unwanted, Upload, Want,
     },
-    connection::CameOver,
     pipe,
     pool::{Ticket, WarmOrder, WarmUp},
 };

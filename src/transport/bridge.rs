@@ -14,14 +14,15 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, Method, StatusCode, Uri, Version,
+    HeaderMap, Method, StatusCode, Uri,
     header::LOCATION,
     uri::{self, Authority, PathAndQuery, Scheme},
 };
 use tokio::sync::oneshot;
 
-use super::{connection::CameOver, pipe};
+use super::{connection::Home, pipe};
 use crate::{
+    answer_head::AnswerHead,
     environment::OfProcess,
     error::{Error, ErrorKind},
     limits::Timeouts,
@@ -139,17 +140,14 @@ impl Want {
 
 #[derive(Debug)]
 pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) version: Version,
-    pub(crate) headers: HeaderMap,
+    pub(crate) head: Box<AnswerHead>,
     pub(crate) body: AnswerBody,
-    pub(crate) came_over: CameOver,
 }
 
 #[derive(Debug)]
 pub(crate) enum AnswerBody {
     Whole { bytes: Bytes, trailers: Trailers },
-    Stream { chunks: pipe::Receiver, counts: bool },
+    Stream { chunks: pipe::Receiver, counts: bool, home: Home },
 }
 
 /// A failed exchange and what a retry must know of it.
@@ -174,8 +172,8 @@ pub(crate) enum Sent {
     Perhaps,
 }
 
-/// What comes back; behind a pointer, since it passes through many hands.
-pub(crate) type Outcome = Result<Box<Answer>, Failure>;
+/// What comes back.
+pub(crate) type Outcome = Result<Answer, Failure>;
 
 impl Failure {
     /// No connection could be had.

@@ -25,39 +25,22 @@ pub(crate) struct Facts {
     pub(crate) home: Home,
 }
 
-/// The connection of a reply.
-#[derive(Debug)]
-pub(crate) struct CameOver {
-    pub(crate) facts: Arc<Facts>,
-    pub(crate) protocol: Version,
-    pub(crate) is_reused: bool,
-}
-
-impl CameOver {
-    /// What the reply tells of it.
-    pub(crate) fn connection(&self) -> UsedConnection {
-        let facts = &self.facts;
+impl Facts {
+    /// What a reply tells of the connection that it came over.
+    pub(crate) fn used(&self, protocol: Version, is_reused: bool) -> UsedConnection {
         UsedConnection {
-            number: facts.traffic.connection(),
-            is_reused: self.is_reused,
-            protocol: self.protocol,
-            tls_version: facts.tls_version,
-            peer_addr: facts.remote_addr,
-            local_addr: facts.local_addr,
+            number: self.traffic.connection(),
+            is_reused,
+            protocol,
+            tls_version: self.tls_version,
+            peer_addr: self.remote_addr,
+            local_addr: self.local_addr,
         }
-    }
-
-    pub(crate) fn proxy(&self) -> Option<&Proxy> {
-        self.facts.proxy.as_ref()
-    }
-
-    pub(crate) fn home(&self) -> &Home {
-        &self.facts.home
     }
 }
 
 /// Where a connection lives.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Home {
     /// The number of its lane.
     pub(crate) lane: usize,

@@ -2,8 +2,9 @@
 
 use http::{Method, StatusCode};
 
-use super::{HopHead, HopReply, Passage, Served, attempts, fields, serve};
+use super::{HopReply, Passage, Served, attempts, fields, serve};
 use crate::{
+    answer_head::AnswerHead,
     body::Content,
     cache::{Begun, Counted, Epoch, Found, Lookup, Times},
     caching::{CacheMode, CacheOutcome, CacheReport, Forwarded, NotStored},
@@ -90,13 +91,13 @@ impl Passage<'_> {
         let served = Served { outcome: CacheOutcome::Revalidated, asked: Some((why, status)) };
         let served = self.serve(found, shape, times.received, served)?;
         let served = served.ok_or_else(damaged)?;
-        let HopHead { came_over, attempts, .. } = head;
-        let head = HopHead { came_over, attempts, ..served.head };
-        Ok(HopReply { head, ..served })
+        let AnswerHead { connection, proxy, attempts, .. } = *head;
+        let head = AnswerHead { connection, proxy, attempts, ..*served.head };
+        Ok(HopReply { head: Box::new(head), ..served })
     }
 
     /// Takes over the fields of a 304, or of a reply to `HEAD`, that is about what is stored.
-    pub(super) fn freshened(&self, found: Found, news: &HopHead, times: Times) -> Found {
+    pub(super) fn freshened(&self, found: Found, news: &AnswerHead, times: Times) -> Found {
         let old = &found.stored;
         let mut headers = update::merged(&old.headers, &news.headers);
         dated::note_received(&mut headers, times.received);
@@ -147,7 +148,7 @@ impl Passage<'_> {
     }
 
     /// Applies what an answer says about replies that are stored already.
-    fn change(&self, head: &HopHead, answered: &Answered) {
+    fn change(&self, head: &AnswerHead, answered: &Answered) {
         let is_error = head.status.is_client_error() || head.status.is_server_error();
         if update::is_unsafe(&self.hop.method) {
             if !is_error {
@@ -214,7 +215,7 @@ impl Passage<'_> {
     }
 
     /// Forgets what is stored if something newer came that is not stored.
-    fn supersede(&self, head: &HopHead, answered: &Answered, why: NotStored) {
+    fn supersede(&self, head: &AnswerHead, answered: &Answered, why: NotStored) {
         let is_newer = self.hop.method == Method::GET
             && !head.status.is_server_error()
             && !matches!(head.status.as_u16(), 206 | 304 | 412 | 416 | 429);
@@ -271,7 +272,7 @@ fn may_have_been_received(error: &Error) -> bool {
     !error.is_connect() && error.kind() != ErrorKind::InvalidRequest
 }
 
-fn announced(head: &HopHead) -> Option<u64> {
+fn announced(head: &AnswerHead) -> Option<u64> {
     head.headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

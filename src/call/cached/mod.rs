@@ -16,11 +16,7 @@ use self::{
     refresh::Refreshes,
     serve::{Served, Shape},
 };
-use super::{
-    Means, OpenBody, attempts,
-    hop::Hop,
-    hops::{HopHead, HopReply},
-};
+use super::{Means, OpenBody, attempts, hop::Hop, hops::HopReply};
 use crate::{
     body::Content,
     cache::{Cache, Counted, Found, Landed, Leader, Lookup, Owner, Sought, Turn},

@@ -16,7 +16,7 @@ use http::{
     header::{self, AUTHORIZATION},
 };
 
-use super::{HopHead, Passage, fields};
+use super::{Passage, fields};
 use crate::{
     cache::{Begun, Epoch, Found, Sought, Times},
     call::attempts,
@@ -95,36 +95,36 @@ impl Passage<'_> {
             (under_way.remove(&found.stored.id), answer)
         };
         let (Some(refresh), Poll::Ready(Ok(answer))) = taken else { return false };
-        self.apply(found, refresh, *answer)
+        self.apply(found, refresh, answer)
     }
 
     fn apply(&self, found: &Found, refresh: Refresh, answer: Answer) -> bool {
         let Refresh { ticket: _, sent, requested, epoch } = refresh;
-        let Answer { status, version, headers, body, .. } = answer;
+        let Answer { head: news, body } = answer;
         let AnswerBody::Whole { bytes, trailers } = body else { return false };
         // When it came nobody noted; it is not younger than its request.
         let times = Times { requested, received: requested };
-        if status == StatusCode::NOT_MODIFIED {
-            if update::is_confirmed(&found.stored.headers, &headers) {
-                let news = HopHead::local(status, version, headers);
+        if news.status == StatusCode::NOT_MODIFIED {
+            if update::is_confirmed(&found.stored.headers, &news.headers) {
                 self.freshened(found.without_body(), &news, times);
                 return true;
             }
             self.cache.forget(found);
             return true;
         }
-        if is_error_of_the_server(status.as_u16()) {
+        if is_error_of_the_server(news.status.as_u16()) {
             return false;
         }
-        let directives = ReplyDirectives::of(&headers);
+        let directives = ReplyDirectives::of(&news.headers);
         let (method, url) = (&self.hop.method, &self.hop.url);
         let asked = &self.asked.directives;
-        let decided = storable::decide((method, url, asked), (status, &headers), &directives);
+        let decided =
+            storable::decide((method, url, asked), (news.status, &news.headers), &directives);
         let begun = Begun {
             times,
-            status,
-            version,
-            headers: &headers,
+            status: news.status,
+            version: news.version,
+            headers: &news.headers,
             directives: &directives,
             length: Some(bytes.len() as u64),
         };

@@ -8,8 +8,9 @@ use http::{
     header::{AGE, CONTENT_LENGTH, CONTENT_RANGE, HeaderName},
 };
 
-use super::{HopHead, HopReply, OpenBody, Passage};
+use super::{HopReply, OpenBody, Passage};
 use crate::{
+    answer_head::AnswerHead,
     cache::{CacheBody, CacheReader, Counted, Found, StoredHead},
     caching::{CacheOutcome, CacheReport, Forwarded},
     context::CallContext,
@@ -90,8 +91,9 @@ impl Passage<'_> {
             CacheOutcome::Hit | CacheOutcome::Miss => Counted::Hit,
         });
         tracing::debug!(call = self.cx.id, %report, "answered from the cache");
-        let head = HopHead { cache: Some(report), ..HopHead::local(status, version, headers) };
-        Ok(Some(HopReply { head, body }))
+        let head =
+            AnswerHead { cache: Some(report), ..AnswerHead::local(status, version, headers) };
+        Ok(Some(HopReply { head: Box::new(head), body }))
     }
 
     fn body(
@@ -131,9 +133,9 @@ impl Passage<'_> {
 pub(super) fn nothing_stored() -> HopReply {
     let element = HeaderValue::from_static("abide; detail=\"only-if-cached\"");
     let headers = HeaderMap::from_iter([(CACHE_STATUS, element)]);
-    let local = HopHead::local(StatusCode::GATEWAY_TIMEOUT, Version::HTTP_11, headers);
-    let head = HopHead { cache: Some(CacheReport::nothing()), ..local };
-    HopReply { head, body: OpenBody::complete(Bytes::new(), Trailers::default()) }
+    let local = AnswerHead::local(StatusCode::GATEWAY_TIMEOUT, Version::HTTP_11, headers);
+    let head = AnswerHead { cache: Some(CacheReport::nothing()), ..local };
+    HopReply { head: Box::new(head), body: OpenBody::complete(Bytes::new(), Trailers::default()) }
 }
 
 fn report(stored: &Head, now: Now, Served { outcome, asked }: Served) -> CacheReport {

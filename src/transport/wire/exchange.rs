@@ -16,13 +16,14 @@ use super::{
     receive::{self, Gauge},
 };
 use crate::{
+    answer_head::AnswerHead,
     error::Error,
     life,
     phase::Phase,
     trailers::Trailers,
     transport::{
         bridge::{Answer, AnswerBody, Answerer, Failure, Outcome, Sent, Want},
-        connection::{CameOver, Facts},
+        connection::Facts,
         pipe,
         pool::StreamEnd,
     },
@@ -183,20 +184,22 @@ impl Exchange {
     async fn stream(
         mut self,
         parts: Parts,
-        body: Incoming,
+        incoming: Incoming,
         counts: bool,
         connection: &mut impl Drive,
     ) -> Parting {
         let (sender, receiver) = pipe::pipe(STREAM_AHEAD_BYTES, pipe::Fill::Ahead);
         let leaves_it_whole = is_framed_clearly(&parts.headers);
-        let answer = self.answer(parts, AnswerBody::Stream { chunks: receiver, counts });
+        let home = self.facts.home.clone();
+        let body = AnswerBody::Stream { chunks: receiver, counts, home };
+        let answer = self.answer(parts, body);
         self.answerer.send(Ok(answer));
         let gauge = self.gauge(counts);
         if self.is_alone {
             self.facts.traffic.read_at_most(STREAM_READ_BYTES);
         }
         let pumped = {
-            let pumping = pin!(receive::pump(body, &sender, &gauge));
+            let pumping = pin!(receive::pump(incoming, &sender, &gauge));
             self.race(pumping, connection, WorkIs::OfOthersToo).await
         };
         self.facts.traffic.read_at_most(0);
@@ -276,18 +279,13 @@ impl Exchange {
         }
     }
 
-    fn answer(&self, parts: Parts, body: AnswerBody) -> Box<Answer> {
-        Box::new(Answer {
-            status: parts.status,
-            version: parts.version,
-            headers: parts.headers,
-            body,
-            came_over: CameOver {
-                facts: Arc::clone(&self.facts),
-                protocol: parts.version,
-                is_reused: self.reused,
-            },
-        })
+    fn answer(&self, parts: Parts, body: AnswerBody) -> Answer {
+        let head = Box::new(AnswerHead {
+            connection: Some(self.facts.used(parts.version, self.reused)),
+            proxy: self.facts.proxy.clone(),
+            ..AnswerHead::local(parts.status, parts.version, parts.headers)
+        });
+        Answer { head, body }
     }
 }
 
