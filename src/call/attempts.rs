@@ -25,7 +25,6 @@ use crate::{
     error::{Error, ErrorKind, Result},
     moment::Moment,
     observer::Happening,
-    origin::Route,
     policy::{
         back_off::{self, Circumstances, Ended},
         retry::{self, Decision, Failed, Sendable},
@@ -34,6 +33,7 @@ use crate::{
     retries::RetryPolicy,
     runtime::{
         Answer, AnswerBody, Failure, Head, Order, Outcome, Sent, Ticket, Unwanted, Upload, Want,
+        job,
     },
     watch::Watch,
 };
@@ -53,10 +53,8 @@ pub(super) async fn run(
     let mut plan = Plan { want, attempt: 1, fresh: false };
     let mut asker = Asker::default();
     loop {
-        let head = plan.head(hop, means, &prepared, &mut asker);
-        let job = Job { hop, route: &prepared.route, head, plan };
         let span = cx.trail.begin(|| spans::attempt(plan.attempt));
-        let ended = match attempt(cx, means, job, content).await {
+        let ended = match attempt(cx, means, (hop, &prepared), (plan, &mut asker), content).await {
             Ok(Ok(answer)) => {
                 if prepared.is_challenged(&mut asker, &answer, content) {
                     cx.note(|| Happening::Challenged { status: answer.head.status });
@@ -179,32 +177,26 @@ impl Plan {
     }
 }
 
-/// What an attempt is to send.
-struct Job<'h> {
-    hop: &'h Hop<'h>,
-    route: &'h Route,
-    head: Head,
-    plan: Plan,
-}
-
 /// One exchange: asks for it, feeds it, and waits for its answer.
 async fn attempt(
     cx: &CallContext,
     means: &Means,
-    Job { hop, route, mut head, plan }: Job<'_>,
+    (hop, prepared): (&Hop<'_>, &Prepared),
+    (plan, asker): (Plan, &mut Asker),
     content: &mut Content<'_>,
 ) -> Result<Outcome> {
     let (upload, mut pump) = upload::begin(content)?;
     let has_listeners = cx.feedback().is_some_and(|feedback| feedback.has_listeners());
     let is_streamed = matches!(plan.want, Want::Stream { .. });
     let span = cx.trail.begin(|| spans::exchange(cx, hop));
+    let mut head = plan.head(hop, means, prepared, asker);
     if let Some(context) = traced::context(cx, means, hop, plan.attempt)? {
         traced::add(&mut head.headers, context);
     }
     spans::sent(&span, means.config(), &head.headers);
     events::queued(cx, plan.attempt);
-    let order = Order {
-        route: Arc::clone(route),
+    let asked = job(Order {
+        route: Arc::clone(&prepared.route),
         head,
         upload,
         want: plan.want,
@@ -216,10 +208,10 @@ async fn attempt(
         avoid: None,
         // While the caller is inside a reader or a listener, or not reading, it cannot look.
         lane_watches: pump.is_some() || has_listeners || is_streamed,
-    };
+    });
     let runtime = means.runtime()?;
     let exchange = async {
-        let mut ticket = runtime.submit(order, pump.is_none());
+        let mut ticket = runtime.submit(asked, pump.is_none());
         match &mut pump {
             None => Ok((&mut ticket.pending).await),
             Some(pump) => Box::pin(pumped(cx, &mut ticket, pump, content)).await,
@@ -244,7 +236,7 @@ pub(super) fn begin(cx: &CallContext, means: &Means, hop: &Hop<'_>) -> Result<(T
     }
     let headers = head.headers.clone();
     let bytes_max = means.config().limits.body_bytes;
-    let order = Order {
+    let asked = job(Order {
         route: Arc::clone(&prepared.route),
         head,
         upload: Upload::Empty,
@@ -256,8 +248,8 @@ pub(super) fn begin(cx: &CallContext, means: &Means, hop: &Hop<'_>) -> Result<(T
         fresh: false,
         avoid: None,
         lane_watches: false,
-    };
-    Ok((runtime.submit(order, false), headers))
+    });
+    Ok((runtime.submit(asked, false), headers))
 }
 
 /// Feeds an exchange until it is answered.

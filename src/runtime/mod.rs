@@ -21,6 +21,7 @@ pub use crate::transport::pool::Warmed;
 pub(crate) use crate::transport::{
     bridge::{
         Answer, AnswerBody, Failure, Head, Order, Outcome, Sent, Target, Unwanted, Upload, Want,
+        job,
     },
     pipe,
     pool::{Ticket, WarmOrder, WarmUp},
@@ -35,7 +36,8 @@ use crate::{
     steward::Tended,
     threads::Crew,
     transport::{
-        self, bridge,
+        self,
+        bridge::{Job, Pending},
         connect::Connector,
         connection::Home,
         pool::{Dial, Pool},
@@ -70,8 +72,11 @@ impl Runtime {
     ///
     /// With `waits_next` the thread does nothing else before it waits, so it can begin the exchange
     /// itself, inside the lane.
-    pub(crate) fn submit(&self, order: Order, waits_next: bool) -> Ticket {
-        let (mut job, pending) = bridge::job(order);
+    pub(crate) fn submit(
+        &self,
+        (mut job, pending): (Box<Job>, Pending),
+        waits_next: bool,
+    ) -> Ticket {
         job.order.avoid = lend::inside();
         let may_attend = self.lends && lend::may_attend();
         let submits = lend::Submits::begin(may_attend);

@@ -183,6 +183,7 @@ impl Failure {
 }
 
 /// Makes a job and the end on which its answer comes.
+#[inline]
 pub(crate) fn job(order: Order) -> (Box<Job>, Pending) {
     let (sender, receiver) = oneshot::channel();
     let answer = Answerer { sender: Some(sender), started: false };
