@@ -26,7 +26,7 @@ pub(crate) struct Request<'b> {
     pub(crate) decodes: Option<bool>,
     pub(crate) auth: AuthChoice,
     /// In place of the client's.
-    pub(crate) retries: Option<RetryPolicy>,
+    pub(crate) retries: Option<Box<RetryPolicy>>,
     /// Whether a whole answer to a range is of no use.
     pub(crate) only_partial: bool,
     pub(crate) cache_mode: Option<CacheMode>,

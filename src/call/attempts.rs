@@ -32,8 +32,8 @@ use crate::{
     proxy_auth::Asker,
     retries::RetryPolicy,
     runtime::{
-        Answer, AnswerBody, Failure, Head, Order, Outcome, Sent, Ticket, Unwanted, Upload, Want,
-        job,
+        self, Answer, AnswerBody, Failure, Head, Job, Order, Outcome, Sent, Ticket, Unwanted,
+        Upload, Want,
     },
     watch::Watch,
 };
@@ -189,35 +189,39 @@ async fn attempt(
     let has_listeners = cx.feedback().is_some_and(|feedback| feedback.has_listeners());
     let is_streamed = matches!(plan.want, Want::Stream { .. });
     let span = cx.trail.begin(|| spans::exchange(cx, hop));
-    let mut head = plan.head(hop, means, prepared, asker);
-    if let Some(context) = traced::context(cx, means, hop, plan.attempt)? {
-        traced::add(&mut head.headers, context);
-    }
-    spans::sent(&span, means.config(), &head.headers);
-    events::queued(cx, plan.attempt);
-    let asked = job(Order {
-        route: Arc::clone(&prepared.route),
-        head,
-        upload,
-        want: plan.want,
-        watch: Arc::clone(&cx.watch),
-        timeouts: cx.timeouts,
-        priority: cx.priority,
-        attempt: plan.attempt,
-        fresh: plan.fresh,
-        avoid: None,
-        // While the caller is inside a reader or a listener, or not reading, it cannot look.
-        lane_watches: pump.is_some() || has_listeners || is_streamed,
+    let (answer, pending) = runtime::answer();
+    let mut job = Box::new(Job {
+        order: Order {
+            route: Arc::clone(&prepared.route),
+            head: plan.head(hop, means, prepared, asker),
+            upload,
+            want: plan.want,
+            watch: Arc::clone(&cx.watch),
+            timeouts: cx.timeouts,
+            priority: cx.priority,
+            attempt: plan.attempt,
+            fresh: plan.fresh,
+            avoid: None,
+            // While the caller is inside a reader or a listener, or not reading, it cannot look.
+            lane_watches: pump.is_some() || has_listeners || is_streamed,
+        },
+        answer,
     });
+    let headers = &mut job.order.head.headers;
+    if let Some(context) = traced::context(cx, means, hop, plan.attempt)? {
+        traced::add(headers, context);
+    }
+    spans::sent(&span, means.config(), headers);
+    events::queued(cx, plan.attempt);
     let runtime = means.runtime()?;
     let exchange = async {
-        let mut ticket = runtime.submit(asked, pump.is_none());
+        let mut ticket = runtime.submit((job, pending), pump.is_none());
         match &mut pump {
             None => Ok((&mut ticket.pending).await),
             Some(pump) => Box::pin(pumped(cx, &mut ticket, pump, content)).await,
         }
     };
-    let ended = cx.within(exchange).await.and_then(|ended| ended);
+    let ended = cx.within(pin!(exchange)).await.and_then(|ended| ended);
     spans::exchanged(&span, means.config(), &cx.watch, &ended);
     events::attempt_ended(cx, &ended);
     ended.map_err(|error| error.in_queue_for(&hop.url))
@@ -236,20 +240,24 @@ pub(super) fn begin(cx: &CallContext, means: &Means, hop: &Hop<'_>) -> Result<(T
     }
     let headers = head.headers.clone();
     let bytes_max = means.config().limits.body_bytes;
-    let asked = job(Order {
-        route: Arc::clone(&prepared.route),
-        head,
-        upload: Upload::Empty,
-        want: Want::Whole { bytes_max, unwanted: Unwanted::default() },
-        watch: Arc::new(Watch::new(None, Moment::now())),
-        timeouts: cx.timeouts,
-        priority: cx.priority,
-        attempt: 1,
-        fresh: false,
-        avoid: None,
-        lane_watches: false,
+    let (answer, pending) = runtime::answer();
+    let job = Box::new(Job {
+        order: Order {
+            route: Arc::clone(&prepared.route),
+            head,
+            upload: Upload::Empty,
+            want: Want::Whole { bytes_max, unwanted: Unwanted::default() },
+            watch: Arc::new(Watch::new(None, Moment::now())),
+            timeouts: cx.timeouts,
+            priority: cx.priority,
+            attempt: 1,
+            fresh: false,
+            avoid: None,
+            lane_watches: false,
+        },
+        answer,
     });
-    Ok((runtime.submit(asked, false), headers))
+    Ok((runtime.submit((job, pending), false), headers))
 }
 
 /// Feeds an exchange until it is answered.

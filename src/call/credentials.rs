@@ -88,7 +88,7 @@ impl CallCredentials {
         means: &Means,
         hop: &Hop<'_>,
         content: &Content<'_>,
-    ) -> Result<Option<Applied>> {
+    ) -> Result<Option<Box<Applied>>> {
         let origin = Origin::of(&hop.url)?;
         self.leave_for(&origin);
         let before = self.shown.take();
@@ -118,7 +118,7 @@ impl CallCredentials {
         let Shown { id, origin, .. } = &shown;
         tracing::debug!(call = cx.id, auth = %id, %origin, "credentials shown");
         self.shown = Some(Shown { token, ..shown });
-        Ok(Some(applied))
+        Ok(Some(Box::new(applied)))
     }
 
     /// Notes what the call loses by going to `origin`.

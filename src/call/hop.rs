@@ -32,7 +32,7 @@ pub(super) struct Hop<'m> {
     /// What the caller wants on every hop, less what a redirect has taken away.
     headers: HeaderMap,
     /// All that is sent, once something was changed for this hop alone.
-    own_headers: Option<HeaderMap>,
+    own_headers: Option<Box<HeaderMap>>,
     /// What the client adds to requests that do not bring their own.
     defaults: &'m HeaderMap,
     options: &'m RedirectOptions,
@@ -41,26 +41,42 @@ pub(super) struct Hop<'m> {
     /// What `Accept-Encoding` says, unless the hop has its own mind about that.
     offer: Option<&'static HeaderValue>,
     /// What the credentials add; put together anew for each hop, and so never taken along.
-    pub(super) applied: Option<Applied>,
+    pub(super) applied: Option<Box<Applied>>,
     /// In place of the client's.
-    pub(super) own_retries: Option<RetryPolicy>,
+    own_retries: Option<Box<RetryPolicy>>,
     pub(super) jar: Option<CookieJar>,
     /// The value of `Cookie` with those of the jar, in place of the caller's own.
     pub(super) cookies: Option<HeaderValue>,
-    pub(super) proxy: ProxyWish,
+    proxy: ProxyWish,
     /// Whether the origin was left that the secrets are meant for; it never turns back.
     has_left_origin: bool,
 }
 
+/// What a call wants of all its hops.
+pub(super) struct Wishes {
+    /// Whether content codings are offered.
+    pub(super) decodes: bool,
+    pub(super) proxy: ProxyChoice,
+    /// In place of the client's.
+    pub(super) retries: Option<Box<RetryPolicy>>,
+    pub(super) jar: Option<CookieJar>,
+}
+
 impl<'m> Hop<'m> {
+    /// What the call asks; what it tells a proxy is taken out of what it tells origins, whichever
+    /// they will be.
     pub(super) fn first(
         method: Method,
         url: Url,
-        headers: HeaderMap,
+        mut headers: HeaderMap,
         config: &'m Config,
-        decodes: bool,
+        wishes: Wishes,
     ) -> Self {
+        let Wishes { decodes, proxy: choice, retries, jar } = wishes;
         let defaults = &config.default_headers;
+        let own = headers.remove(header::PROXY_AUTHORIZATION);
+        let of_client = || defaults.get(header::PROXY_AUTHORIZATION).cloned();
+        let proxy = ProxyWish { choice, authorization: own.or_else(of_client) };
         Self {
             method,
             url,
@@ -71,20 +87,12 @@ impl<'m> Hop<'m> {
             unix_sockets: &config.sockets.unix,
             offer: offer(defaults, decodes),
             applied: None,
-            own_retries: None,
-            jar: None,
+            own_retries: retries,
+            jar,
             cookies: None,
-            proxy: ProxyWish { choice: ProxyChoice::Client, authorization: None },
+            proxy,
             has_left_origin: false,
         }
-    }
-
-    /// Has it go through the proxy that the call wants; what the call tells the proxy is taken out
-    /// of what it tells origins, whichever they will be.
-    pub(super) fn go_through(&mut self, choice: ProxyChoice) {
-        let own = self.headers.remove(header::PROXY_AUTHORIZATION);
-        let of_client = || self.defaults.get(header::PROXY_AUTHORIZATION).cloned();
-        self.proxy = ProxyWish { choice, authorization: own.or_else(of_client) };
     }
 
     /// Where the origin of this hop listens, if it is a path of this machine.
@@ -115,7 +123,7 @@ impl<'m> Hop<'m> {
 
     /// The header fields, but for those that the client adds.
     pub(super) fn headers(&self) -> &HeaderMap {
-        self.own_headers.as_ref().unwrap_or(&self.headers)
+        self.own_headers.as_deref().unwrap_or(&self.headers)
     }
 
     /// All header fields, to be changed for this hop: the next one begins with the caller's again.
@@ -125,7 +133,7 @@ impl<'m> Hop<'m> {
             // Not step by step, and with room for what is changed.
             own.reserve(self.defaults.len() + 3);
             own.extend(self.added().map(|(name, value)| (name.clone(), value.clone())));
-            self.own_headers = Some(own);
+            self.own_headers = Some(Box::new(own));
         }
         self.own_headers.get_or_insert_default()
     }
@@ -170,7 +178,7 @@ impl<'m> Hop<'m> {
     }
 
     pub(super) fn retries<'a>(&'a self, config: &'a Config) -> &'a RetryPolicy {
-        self.own_retries.as_ref().unwrap_or(&config.retries.policy)
+        self.own_retries.as_deref().unwrap_or(&config.retries.policy)
     }
 
     /// The fields among which those of these names are: the hop's own, or the client's.

@@ -3,8 +3,12 @@
 use http::{StatusCode, header};
 
 use super::{
-    Means, OpenBody, ReplyBody, cached, cookies, credentials::CallCredentials, events, hop::Hop,
-    interception::Chain, spans,
+    Means, OpenBody, ReplyBody, cached, cookies,
+    credentials::CallCredentials,
+    events,
+    hop::{Hop, Wishes},
+    interception::Chain,
+    spans,
 };
 use crate::{
     answer_head::AnswerHead,
@@ -21,7 +25,7 @@ use crate::{
     },
     redirects::RedirectPolicy,
     reply::ReplyHead,
-    request::{Request, shown},
+    request::Request,
     runtime::{Unwanted, Want},
 };
 
@@ -49,7 +53,7 @@ pub(super) struct Hops<'c, 'b> {
     hop: Hop<'c>,
     content: Content<'b>,
     /// `None` if the call shows none, whatever happens.
-    credentials: Option<CallCredentials>,
+    credentials: Option<Box<CallCredentials>>,
     /// Why it cannot even begin.
     refused: Option<Error>,
     only_partial: bool,
@@ -66,14 +70,16 @@ impl<'c, 'b> Hops<'c, 'b> {
         let Request { method, url, mut headers, content, redirects, interceptors, .. } = *request;
         let decodes = request.decodes.unwrap_or(config.decodes);
         config.redirects.mark_secrets(&mut headers);
-        let mut hop = Hop::first(method, url, headers, config, decodes);
-        hop.go_through(request.proxy);
-        hop.own_retries = request.retries;
-        hop.jar = request.cookies.jar(config.cookies.as_ref());
         expect_upload(cx, &content);
         let (credentials, refused) = match Wanted::of(request.auth, means.auth()) {
-            Ok(wanted) => (wanted.map(CallCredentials::new), None),
+            Ok(wanted) => (wanted.map(CallCredentials::new).map(Box::new), None),
             Err(error) => (None, Some(error)),
+        };
+        let wishes = Wishes {
+            decodes,
+            proxy: request.proxy,
+            retries: request.retries,
+            jar: request.cookies.jar(config.cookies.as_ref()),
         };
         Self {
             cx,
@@ -81,7 +87,7 @@ impl<'c, 'b> Hops<'c, 'b> {
             redirects,
             chain: Chain::new(means, interceptors),
             cache_mode: request.cache_mode,
-            hop,
+            hop: Hop::first(method, url, headers, config, wishes),
             content,
             credentials,
             refused,
@@ -217,7 +223,7 @@ impl<'c, 'b> Hops<'c, 'b> {
         let credentials = self.credentials.as_ref();
         let unwanted = Unwanted {
             redirects: self.redirects().may_follow(),
-            challenges: credentials.is_some_and(CallCredentials::may_ask_again),
+            challenges: credentials.is_some_and(|credentials| credentials.may_ask_again()),
             refusals: self.hop.retries(self.means.config()).is_on(),
         };
         match form {
@@ -274,30 +280,27 @@ impl<'c, 'b> Hops<'c, 'b> {
         self.history.push(past_hop(method, url, *head));
     }
 
-    /// What comes of the call.
+    /// What comes of the call: its reply, the codings undone if it was this client that offered them.
     pub(super) fn ended(self, answer: Result<HopReply>) -> Result<(ReplyHead, ReplyBody)> {
-        match answer {
-            Ok(reply) => self.delivered(reply),
-            Err(error) => Err(self.failed(error)),
-        }
-    }
-
-    /// The reply of the call, its codings undone if it was this client that offered them.
-    fn delivered(self, HopReply { head, body }: HopReply) -> Result<(ReplyHead, ReplyBody)> {
-        let (method, offered) = (self.hop.method.clone(), self.hop.offers_codings());
-        let ratio_max = self.means.config().limits.decode_ratio;
-        let mut head = self.reply_head(head);
-        let body = match offered {
-            true => ReplyBody::decoded(body, &method, &mut head, ratio_max),
-            false => Ok(ReplyBody::plain(body)),
+        let HopReply { mut head, body } = match answer {
+            Ok(reply) => reply,
+            Err(error) => return Err(self.failed(error)),
         };
-        let body = body.map_err(|error| {
-            error.during(|| shown(&method, &head.url)).after(std::mem::take(&mut head.history))
-        })?;
-        Ok((head, body))
+        self.tell_of_answer(&head);
+        let ratio_max = self.means.config().limits.decode_ratio;
+        let decoded = match self.hop.offers_codings() {
+            true => ReplyBody::decoded(body, &self.hop.method, &mut head, ratio_max),
+            false => Ok((ReplyBody::plain(body), None)),
+        };
+        let (body, undone) = match decoded {
+            Ok(decoded) => decoded,
+            Err(error) => return Err(self.failed(error)),
+        };
+        let (url, request_id, history) = (self.hop.url, self.cx.id, self.history);
+        Ok((ReplyHead { answer: head, url, request_id, history, undone }, body))
     }
 
-    fn reply_head(self, head: Box<AnswerHead>) -> ReplyHead {
+    fn tell_of_answer(&self, head: &AnswerHead) {
         let call = self.cx.id;
         let reused = head.connection.is_some_and(|connection| connection.is_reused);
         tracing::debug!(
@@ -307,13 +310,6 @@ impl<'c, 'b> Hops<'c, 'b> {
             attempts = head.attempts,
             "answered"
         );
-        ReplyHead {
-            answer: head,
-            url: self.hop.url,
-            request_id: call,
-            history: self.history,
-            undone: None,
-        }
     }
 
     #[cold]

@@ -6,6 +6,7 @@ use http::{HeaderMap, Method, header};
 
 use super::OpenBody;
 use crate::{
+    answer_head::AnswerHead,
     caching::NotStored,
     context::CallContext,
     error::{Error, ErrorKind, Result},
@@ -42,15 +43,14 @@ impl ReplyBody {
     pub(super) fn decoded(
         encoded: OpenBody,
         method: &Method,
-        head: &mut ReplyHead,
+        head: &mut AnswerHead,
         ratio_max: Option<u32>,
-    ) -> Result<Self> {
-        let chain = encoding::decoder(method, head.answer.status, &head.answer.headers)
-            .map_err(malformed)?;
-        let Some(chain) = chain else { return Ok(Self::plain(encoded)) };
-        head.undone = Undone::from(&mut head.answer.headers);
+    ) -> Result<(Self, Option<Undone>)> {
+        let chain = encoding::decoder(method, head.status, &head.headers).map_err(malformed)?;
+        let Some(chain) = chain else { return Ok((Self::plain(encoded), None)) };
+        let undone = Undone::from(&mut head.headers);
         let decoding = Decoding { chain, ratio_max, encoded: 0, decoded: 0, failed: false };
-        Ok(Self { encoded, decoding: Some(Box::new(decoding)) })
+        Ok((Self { encoded, decoding: Some(Box::new(decoding)) }, undone))
     }
 
     /// The trailers, once the end was reached.

@@ -1,6 +1,10 @@
 //! Opening connections before they are needed.
 
-use super::{Means, hop::Hop, prepared::Prepared};
+use super::{
+    Means,
+    hop::{Hop, Wishes},
+    prepared::Prepared,
+};
 use crate::{
     context::CallContext,
     error::Result,
@@ -30,8 +34,8 @@ async fn open(
     let config = means.config();
     let timeouts: Timeouts = request.timeouts;
     let Request { method, url, headers, content, proxy, .. } = request;
-    let mut hop = Hop::first(method, url, headers, config, false);
-    hop.go_through(proxy);
+    let wishes = Wishes { decodes: false, proxy, retries: None, jar: None };
+    let hop = Hop::first(method, url, headers, config, wishes);
     let route = Prepared::new(&hop, &content, hop.proxy(means.proxies())?)?.route;
     let runtime = means.runtime()?;
     runtime.prepare(&route)?;

@@ -20,8 +20,8 @@ use self::{lane::Lane, lanes::Lanes, lend::Plan};
 pub use crate::transport::pool::Warmed;
 pub(crate) use crate::transport::{
     bridge::{
-        Answer, AnswerBody, Failure, Head, Order, Outcome, Sent, Target, Unwanted, Upload, Want,
-        job,
+        Answer, AnswerBody, Failure, Head, Job, Order, Outcome, Sent, Target, Unwanted, Upload,
+        Want, answer,
     },
     pipe,
     pool::{Ticket, WarmOrder, WarmUp},
@@ -37,7 +37,7 @@ use crate::{
     threads::Crew,
     transport::{
         self,
-        bridge::{Job, Pending},
+        bridge::Pending,
         connect::Connector,
         connection::Home,
         pool::{Dial, Pool},

@@ -182,13 +182,12 @@ impl Failure {
     }
 }
 
-/// Makes a job and the end on which its answer comes.
-#[inline]
-pub(crate) fn job(order: Order) -> (Box<Job>, Pending) {
+/// Makes both ends of the answer to a job; who has the order puts the job together, so that it is
+/// not moved.
+pub(crate) fn answer() -> (Answerer, Pending) {
     let (sender, receiver) = oneshot::channel();
-    let answer = Answerer { sender: Some(sender), started: false };
-    let pending = Pending { receiver: OfProcess::new(receiver), answered: false };
-    (Box::new(Job { order, answer }), pending)
+    let answerer = Answerer { sender: Some(sender), started: false };
+    (answerer, Pending { receiver: OfProcess::new(receiver), answered: false })
 }
 
 impl Job {

@@ -29,7 +29,7 @@ use crate::{
     moment::Moment,
     phase::Phase,
     transport::{
-        bridge::{Head, Job},
+        bridge::{Head, Job, Order},
         instant,
         mailbox::{Given, Jobs},
         pool::{Dial, Member, Next},
@@ -152,27 +152,31 @@ where
     }
 
     async fn exchange(&mut self, job: Box<Job>) -> Parting {
-        let Job { order, answer: mut answerer } = *job;
+        // Taken apart where it is: what is needed is a part of it.
+        let Job {
+            order: Order { head, upload, want, watch, lane_watches, .. },
+            answer: mut answerer,
+        } = *job;
         answerer.start();
         let traffic = Arc::clone(&self.setup.facts.traffic);
         // Whoever sees the phase sees the connection too.
-        order.watch.follow(&traffic, true);
-        order.watch.enter(Phase::Send);
+        watch.follow(&traffic, true);
+        watch.enter(Phase::Send);
         let uses_before = traffic.begin_exchange();
-        let body = WireBody::new(order.upload, Arc::clone(&order.watch));
+        let body = WireBody::new(upload, Arc::clone(&watch));
         let exchange = Exchange {
             answerer,
-            watch: order.watch,
-            want: order.want,
+            watch,
+            want,
             facts: Arc::clone(&self.setup.facts),
             reused: uses_before > 0,
-            lane_watches: order.lane_watches,
+            lane_watches,
             sent_before: traffic.sent(),
             received_before: traffic.received(),
             is_alone: true,
             head_bytes_max: self.setup.limits.header_bytes as u64,
         };
-        let request = request(order.head, body, self.setup.absolute_form);
+        let request = request(head, body, self.setup.absolute_form);
         let response = pin!(self.sender.send_request(request));
         let lull = || self.work.as_ref().map(Work::lull);
         exchange.run(response, &mut self.driver, lull).await

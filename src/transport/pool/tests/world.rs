@@ -92,6 +92,7 @@ impl World {
             authority: Authority::from_static("a.example"),
             path_and_query: PathAndQuery::from_static("/"),
         };
+        let (answer, pending) = bridge::answer();
         let order = Order {
             route: Arc::clone(route),
             head: Head { method: Method::GET, target, headers: HeaderMap::new() },
@@ -105,7 +106,7 @@ impl World {
             avoid: None,
             lane_watches: false,
         };
-        let (job, pending) = bridge::job(order);
+        let job = Box::new(Job { order, answer });
         let ticket = self.state.next_ticket(1, 0);
         self.waiting.insert(ticket, Waiting { route: Arc::clone(route), pending, watch });
         match self.state.place(job, ticket) {
