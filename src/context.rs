@@ -53,20 +53,26 @@ pub(crate) struct CallContext {
 }
 
 impl CallContext {
-    pub(crate) fn new(timeouts: Timeouts, feedback: Option<&Feedback>, process: ProcessId) -> Self {
+    /// That of a call which begins now; it counts for its client as long as `running` is there.
+    pub(crate) fn new(
+        (timeouts, priority): (Timeouts, Priority),
+        feedback: Option<&Feedback>,
+        process: ProcessId,
+        running: Option<Running>,
+    ) -> Self {
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
         let started = Moment::now();
         Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             started,
             timeouts,
-            priority: Priority::default(),
+            priority,
             watch: Arc::new(Watch::new(feedback, started)),
             trail: Trail::new(Span::none()),
             observed: None,
             exchanges: AtomicU32::new(0),
             process,
-            running: None,
+            running,
             wake_at: AtomicU64::new(Moment::NEVER.nanos()),
             step_ends_at: AtomicU64::new(Moment::NEVER.nanos()),
             waiting_since: AtomicU64::new(0),
@@ -110,11 +116,6 @@ impl CallContext {
     /// Counts one more exchange; how many there were before.
     pub(crate) fn count_exchange(&self) -> u32 {
         self.exchanges.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// Enters it as a call of its client.
-    pub(crate) fn entered(self, running: Running) -> Self {
-        Self { running: Some(running), ..self }
     }
 
     pub(crate) const fn running(&self) -> Option<&Running> {
@@ -269,9 +270,11 @@ impl CallContext {
     pub(crate) fn nested(&self, budgets: impl FnOnce(Timeouts) -> Timeouts) -> Self {
         let timeouts = budgets(Timeouts { total: self.time_left(), ..self.timeouts });
         let feedback = self.feedback().map(Feedback::apart);
-        let nested = Self::new(timeouts, feedback.as_ref(), self.process);
+        let running = self.running().map(Running::nested);
+        let wanted = (timeouts, Priority::default());
+        let nested = Self::new(wanted, feedback.as_ref(), self.process, running);
         let observed = self.observed().map(|o| o.nested(nested.id, nested.started)).map(Box::new);
-        Self { running: self.running().map(Running::nested), observed, ..nested }
+        Self { observed, ..nested }
     }
 
     /// Polls what a nested call does; the thread of this one wakes for it in time.

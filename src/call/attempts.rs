@@ -32,8 +32,8 @@ use crate::{
     proxy_auth::Asker,
     retries::RetryPolicy,
     runtime::{
-        self, Answer, AnswerBody, Failure, Head, Job, Order, Outcome, Sent, Ticket, Unwanted,
-        Upload, Want,
+        self, Answer, AnswerBody, Failure, Head, Job, Order, Outcome, Sent, Target, Ticket,
+        Unwanted, Upload, Want,
     },
     watch::Watch,
 };
@@ -166,14 +166,20 @@ struct Plan {
 
 impl Plan {
     /// What this attempt sends; what answers a challenge is counted anew.
-    fn head(self, hop: &Hop<'_>, means: &Means, prepared: &Prepared, asker: &mut Asker) -> Head {
-        let introduction = prepared.introduction(asker, &hop.method);
-        let mut head = prepared.head(hop, Some(means.template()), introduction.as_ref());
+    fn headers(
+        self,
+        hop: &Hop<'_>,
+        means: &Means,
+        prepared: &Prepared,
+        (asker, target): (&mut Asker, &Target),
+    ) -> HeaderMap {
+        let introduction = prepared.introduction(asker, &hop.method, target);
+        let mut headers = prepared.headers(hop, Some(means.template()), introduction.as_ref());
         let applied = hop.applied.as_ref().filter(|_| self.attempt > 1);
         if let Some(authorization) = applied.and_then(|applied| applied.answer_again(hop)) {
-            head.headers.insert(header::AUTHORIZATION, authorization);
+            headers.insert(header::AUTHORIZATION, authorization);
         }
-        head
+        headers
     }
 }
 
@@ -189,11 +195,13 @@ async fn attempt(
     let has_listeners = cx.feedback().is_some_and(|feedback| feedback.has_listeners());
     let is_streamed = matches!(plan.want, Want::Stream { .. });
     let span = cx.trail.begin(|| spans::exchange(cx, hop));
+    let target = prepared.target(hop)?;
+    let headers = plan.headers(hop, means, prepared, (asker, &target));
     let (answer, pending) = runtime::answer();
     let mut job = Box::new(Job {
         order: Order {
             route: Arc::clone(&prepared.route),
-            head: plan.head(hop, means, prepared, asker),
+            head: Head { method: hop.method.clone(), target, headers },
             upload,
             want: plan.want,
             watch: Arc::clone(&cx.watch),
@@ -233,18 +241,19 @@ pub(super) fn begin(cx: &CallContext, means: &Means, hop: &Hop<'_>) -> Result<(T
     let prepared = Prepared::new(hop, &Content::Empty, hop.proxy(means.proxies())?)?;
     let runtime = means.runtime()?;
     runtime.prepare(&prepared.route)?;
-    let introduction = prepared.introduction(&mut Asker::default(), &hop.method);
-    let mut head = prepared.head(hop, Some(means.template()), introduction.as_ref());
+    let target = prepared.target(hop)?;
+    let introduction = prepared.introduction(&mut Asker::default(), &hop.method, &target);
+    let mut headers = prepared.headers(hop, Some(means.template()), introduction.as_ref());
     if let Some(context) = traced::context(cx, means, hop, 1)? {
-        traced::add(&mut head.headers, context);
+        traced::add(&mut headers, context);
     }
-    let headers = head.headers.clone();
+    let sent = headers.clone();
     let bytes_max = means.config().limits.body_bytes;
     let (answer, pending) = runtime::answer();
     let job = Box::new(Job {
         order: Order {
             route: Arc::clone(&prepared.route),
-            head,
+            head: Head { method: hop.method.clone(), target, headers },
             upload: Upload::Empty,
             want: Want::Whole { bytes_max, unwanted: Unwanted::default() },
             watch: Arc::new(Watch::new(None, Moment::now())),
@@ -257,7 +266,7 @@ pub(super) fn begin(cx: &CallContext, means: &Means, hop: &Hop<'_>) -> Result<(T
         },
         answer,
     });
-    Ok((runtime.submit((job, pending), false), headers))
+    Ok((runtime.submit((job, pending), false), sent))
 }
 
 /// Feeds an exchange until it is answered.

@@ -315,11 +315,11 @@ fn asked<T>(
     content: &Content<'_>,
     ask: impl FnOnce(&AuthRequest<'_>) -> SourceResult<T>,
 ) -> SourceResult<T> {
-    let head = Prepared::new(hop, content, None)?.head(hop, None, None);
+    let headers = Prepared::new(hop, content, None)?.headers(hop, None, None);
     ask(&AuthRequest {
         method: &hop.method,
         url: &hop.url,
-        headers: &head.headers,
+        headers: &headers,
         body: content.in_memory(),
         feedback: cx.feedback().map(Feedback::apart).unwrap_or_default(),
         time_left: cx.time_left(),

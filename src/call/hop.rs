@@ -65,6 +65,7 @@ pub(super) struct Wishes {
 impl<'m> Hop<'m> {
     /// What the call asks; what it tells a proxy is taken out of what it tells origins, whichever
     /// they will be.
+    #[inline]
     pub(super) fn first(
         method: Method,
         url: Url,

@@ -19,43 +19,62 @@ use crate::{
     origin::{Origin, Route, Way},
     proxy::Proxy,
     proxy_auth::Asker,
-    runtime::{Answer, Head, Target},
+    runtime::{Answer, Target},
     secret::Secret,
 };
 
 /// What its origin needs besides what the hop says.
 pub(super) struct Prepared {
     pub(super) route: Route,
-    target: Target,
-    host: HeaderValue,
+    known: Rc<Known>,
+    /// What the origin is called in the request, if that is the caller's wish.
+    called: Option<Box<(Authority, HeaderValue)>>,
     authorization: Option<HeaderValue>,
-    content_length: Option<HeaderValue>,
+    says_that_it_is_empty: bool,
 }
 
 impl Prepared {
     pub(super) fn new(hop: &Hop<'_>, content: &Content<'_>, proxy: Option<Proxy>) -> Result<Self> {
         let known = Known::of(&hop.url)?;
-        let scheme = if known.route.origin.secure { Scheme::HTTPS } else { Scheme::HTTP };
         let route = route(&known, proxy, hop);
-        let (authority, host) = match hop.headers().get(header::HOST) {
+        let called = match hop.headers().get(header::HOST) {
             // A proxy goes by the URL, whatever the origin is to be called.
-            Some(own) if route.forwarder().is_some() => (known.authority.clone(), own.clone()),
-            Some(own) => (authority_of(own)?, own.clone()),
-            None => (known.authority.clone(), known.host.clone()),
+            Some(own) if route.forwarder().is_some() => Some((known.authority.clone(), own)),
+            Some(own) => Some((authority_of(own)?, own)),
+            None => None,
         };
         check_framing(hop.headers(), content)?;
         Ok(Self {
-            target: Target { scheme, authority, path_and_query: target(hop.sent_url())? },
             route,
-            host,
+            known,
+            called: called.map(|(authority, own)| Box::new((authority, own.clone()))),
             authorization: user_information(hop)?,
-            content_length: content_length(&hop.method, content),
+            says_that_it_is_empty: says_that_it_is_empty(&hop.method, content),
         })
     }
 
+    /// What the request is about; each attempt gets its own, since the wire keeps it.
+    pub(super) fn target(&self, hop: &Hop<'_>) -> Result<Target> {
+        let authority = self.called.as_ref().map_or(&self.known.authority, |called| &called.0);
+        Ok(Target {
+            scheme: if self.known.route.origin.secure { Scheme::HTTPS } else { Scheme::HTTP },
+            authority: authority.clone(),
+            path_and_query: path_and_query(hop.sent_url())?,
+        })
+    }
+
+    fn host(&self) -> HeaderValue {
+        self.called.as_ref().map_or(&self.known.host, |called| &called.1).clone()
+    }
+
     /// What a proxy that forwards the request is told about who asks; nobody else is told.
-    pub(super) fn introduction(&self, asker: &mut Asker, method: &Method) -> Option<HeaderValue> {
-        asker.say(self.route.forwarder()?, method, &self.target)
+    pub(super) fn introduction(
+        &self,
+        asker: &mut Asker,
+        method: &Method,
+        target: &Target,
+    ) -> Option<HeaderValue> {
+        asker.say(self.route.forwarder()?, method, target)
     }
 
     /// Whether the answer is a proxy's wish to know who asks, which the next attempt fulfils if
@@ -80,17 +99,17 @@ impl Prepared {
         }
     }
 
-    /// The head to send; each attempt gets its own, since the wire keeps it.
-    pub(super) fn head(
+    /// The fields to send; each attempt gets its own.
+    pub(super) fn headers(
         &self,
         hop: &Hop<'_>,
         template: Option<&Template>,
         introduction: Option<&HeaderValue>,
-    ) -> Head {
+    ) -> HeaderMap {
         let mut headers = match template.and_then(|template| hop.said_by_all(template)) {
             Some(fields) => {
                 let mut headers = fields.clone();
-                headers.insert(header::HOST, self.host.clone());
+                headers.insert(header::HOST, self.host());
                 headers
             }
             None => self.fields(hop),
@@ -107,26 +126,26 @@ impl Prepared {
         if let Some(introduction) = introduction {
             headers.insert(header::PROXY_AUTHORIZATION, introduction.clone());
         }
-        if let Some(length) = &self.content_length {
-            headers.insert(header::CONTENT_LENGTH, length.clone());
+        if self.says_that_it_is_empty {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        Head { method: hop.method.clone(), target: self.target.clone(), headers }
+        headers
     }
 
     fn fields(&self, hop: &Hop<'_>) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(hop.header_count_max() + 3);
         // The first, so that it is sent first (RFC 9110 §7.2).
-        headers.insert(header::HOST, self.host.clone());
+        headers.insert(header::HOST, self.host());
         let own = hop.headers().iter().filter(|(name, _)| *name != header::HOST);
         template::add(&mut headers, own.chain(hop.added()));
         headers
     }
 }
 
-fn target(url: &Url) -> Result<PathAndQuery> {
-    let target =
+fn path_and_query(url: &Url) -> Result<PathAndQuery> {
+    let sent =
         bytes::Bytes::copy_from_slice(url[Position::BeforePath..Position::AfterQuery].as_bytes());
-    PathAndQuery::from_maybe_shared(target).map_err(|error| {
+    PathAndQuery::from_maybe_shared(sent).map_err(|error| {
         Error::invalid("the URL's path or query cannot be sent in a request").because(error)
     })
 }
@@ -224,7 +243,7 @@ fn check_framing(headers: &HeaderMap, content: &Content<'_>) -> Result<()> {
 }
 
 /// A method that expects content says so when there is none (RFC 9110 §8.6).
-fn content_length(method: &Method, content: &Content<'_>) -> Option<HeaderValue> {
+fn says_that_it_is_empty(method: &Method, content: &Content<'_>) -> bool {
     let expects_content = matches!(*method, Method::POST | Method::PUT | Method::PATCH);
-    (expects_content && content.length() == Some(0)).then(|| HeaderValue::from_static("0"))
+    expects_content && content.length() == Some(0)
 }

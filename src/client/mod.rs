@@ -36,6 +36,7 @@ use crate::{
     context::CallContext,
     environment::ProcessId,
     error::{Error, Result},
+    lifecycle::Running,
     lifecycle::Shutdown,
     limits::Timeouts,
     policy::auth::Registry,
@@ -174,7 +175,8 @@ impl Client {
         request: Request<'_>,
         connections: usize,
     ) -> Result<Warmed> {
-        let mut cx = self.context(&request)?;
+        let admitted = self.admit(&request)?;
+        let mut cx = self.context(&request, admitted);
         // The dials have their budgets themselves, and there is no queue.
         cx.timeouts = Timeouts::none().total(cx.timeouts.total);
         let opened = call::warm_up(&cx, &self.shared.means, request, connections);
@@ -217,7 +219,8 @@ impl Client {
     }
 
     pub(crate) fn send(&self, request: Box<Request<'_>>) -> Result<Reply> {
-        let mut cx = self.context(&request)?;
+        let admitted = self.admit(&request)?;
+        let mut cx = self.context(&request, admitted);
         call::begin(&mut cx, &self.shared.means, &request);
         let mut reporter = Reporter::new();
         let reply = {
@@ -229,7 +232,8 @@ impl Client {
     }
 
     pub(crate) fn open(&self, request: Box<Request<'_>>) -> Result<OpenReply> {
-        let mut cx = self.context(&request)?;
+        let admitted = self.admit(&request)?;
+        let mut cx = self.context(&request, admitted);
         call::begin(&mut cx, &self.shared.means, &request);
         let mut reporter = Reporter::new();
         let opened = {
@@ -263,17 +267,20 @@ impl Client {
         }
     }
 
-    fn context(&self, request: &Request<'_>) -> Result<CallContext> {
+    /// Has the client count one more call, if it takes any.
+    fn admit(&self, request: &Request<'_>) -> Result<Running> {
         // Before any lock: in a child process they may be held by threads that do not exist.
         if !self.is_usable_here() {
             return Err(Error::forked().during(|| request.shown()));
         }
         let running = self.shared.means.begin_call();
-        let running = running.ok_or_else(|| Error::shut_down().during(|| request.shown()))?;
+        running.ok_or_else(|| Error::shut_down().during(|| request.shown()))
+    }
+
+    fn context(&self, request: &Request<'_>, admitted: Running) -> CallContext {
+        let wanted = (request.timeouts, request.priority);
         let feedback = request.feedback.as_ref();
-        let mut cx = CallContext::new(request.timeouts, feedback, self.shared.process);
-        cx.priority = request.priority;
-        Ok(cx.entered(running))
+        CallContext::new(wanted, feedback, self.shared.process, Some(admitted))
     }
 
     fn is_usable_here(&self) -> bool {

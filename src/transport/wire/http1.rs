@@ -154,7 +154,10 @@ where
     async fn exchange(&mut self, job: Box<Job>) -> Parting {
         // Taken apart where it is: what is needed is a part of it.
         let Job {
-            order: Order { head, upload, want, watch, lane_watches, .. },
+            order:
+                Order {
+                    head: Head { method, target, headers }, upload, want, watch, lane_watches, ..
+                },
             answer: mut answerer,
         } = *job;
         answerer.start();
@@ -176,7 +179,13 @@ where
             is_alone: true,
             head_bytes_max: self.setup.limits.header_bytes as u64,
         };
-        let request = request(head, body, self.setup.absolute_form);
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        *request.uri_mut() = match self.setup.absolute_form {
+            true => target.into_absolute_form(),
+            false => target.into_origin_form(),
+        };
+        *request.headers_mut() = headers;
         let response = pin!(self.sender.send_request(request));
         let lull = || self.work.as_ref().map(Work::lull);
         exchange.run(response, &mut self.driver, lull).await
@@ -226,18 +235,6 @@ enum Event {
     Job(Given),
     ToldToClose,
     Ended,
-}
-
-fn request(head: Head, body: WireBody, absolute_form: bool) -> Request<WireBody> {
-    let mut request = Request::new(body);
-    *request.method_mut() = head.method;
-    *request.uri_mut() = if absolute_form {
-        head.target.into_absolute_form()
-    } else {
-        head.target.into_origin_form()
-    };
-    *request.headers_mut() = head.headers;
-    request
 }
 
 /// hyper's side of the connection; `None` when it has ended.
