@@ -21,7 +21,6 @@ mod lifecycle;
 #[expect(dead_code, reason = "nobody wants to know")]
 #[path = "../src/load.rs"]
 mod load;
-#[expect(dead_code, reason = "nothing has a limit here")]
 #[path = "../src/moment.rs"]
 mod moment;
 #[path = "../src/post.rs"]
@@ -123,6 +122,10 @@ mod context {
 
         pub(crate) const fn wake_at(&self) -> Moment {
             Moment::NEVER
+        }
+
+        pub(crate) const fn waiting_since(&self) -> Moment {
+            Moment::ZERO
         }
     }
 

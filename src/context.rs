@@ -42,7 +42,7 @@ pub(crate) struct CallContext {
     /// How many exchanges were begun while somebody wanted to know.
     exchanges: AtomicU32,
     process: ProcessId,
-    /// `None` before the call is entered, and when only its reply is left.
+    /// `None` when only its reply is left.
     running: Option<Running>,
     /// When the thread that polls the call must look again though nobody woke it.
     wake_at: AtomicU64,
@@ -202,6 +202,11 @@ impl CallContext {
         Some(total.saturating_sub(Moment::now().since(self.started)))
     }
 
+    /// When the present wait began.
+    pub(crate) fn waiting_since(&self) -> Moment {
+        Moment::from_nanos(self.waiting_since.load(Ordering::Relaxed))
+    }
+
     fn is_cancelled(&self) -> bool {
         self.feedback().is_some_and(Feedback::is_cancelled)
     }
@@ -314,10 +319,7 @@ impl CallContext {
             Phase::BackOff => return self.end_of_call(phase),
         };
         let since = match phase {
-            Phase::Body => {
-                let waiting = Moment::from_nanos(self.waiting_since.load(Ordering::Relaxed));
-                self.watch.running_since(phase).max(waiting)
-            }
+            Phase::Body => self.watch.running_since(phase).max(self.waiting_since()),
             _ => self.watch.running_since(phase),
         };
         let grace = match phase {

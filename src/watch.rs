@@ -156,8 +156,19 @@ impl Watch {
         self.dialed.store(Moment::now().nanos(), Ordering::Relaxed);
     }
 
-    pub(crate) fn end(&self) {
-        self.ended.store(Moment::now().nanos(), Ordering::Relaxed);
+    /// The exchange is complete, since now.
+    pub(crate) fn end(&self) -> Moment {
+        self.end_at(Moment::now())
+    }
+
+    /// The exchange was complete as soon as the head of its reply was there.
+    pub(crate) fn end_with_head(&self) -> Moment {
+        self.end_at(self.entered_at(Phase::Body))
+    }
+
+    fn end_at(&self, moment: Moment) -> Moment {
+        self.ended.store(moment.nanos(), Ordering::Relaxed);
+        moment
     }
 
     /// Says which connection carries the exchange, and whether it carries nothing else.

@@ -20,6 +20,8 @@ pub(super) struct Attendance<'s> {
     lane: Option<Arc<Lane>>,
     /// The job to begin with.
     hand_in: Option<HandIn>,
+    /// When that was planned, or little earlier.
+    planned_at: Moment,
     attends: OfProcess<Attends>,
 }
 
@@ -36,13 +38,14 @@ struct Attends {
 impl<'s> Attendance<'s> {
     pub(super) fn new(waker: &'s Waker) -> Self {
         let attends = OfProcess::new(Attends::default());
-        Self { waker, lane: None, hand_in: None, attends }
+        Self { waker, lane: None, hand_in: None, planned_at: Moment::ZERO, attends }
     }
 
     /// Goes over to what the call has planned.
-    pub(super) fn take_up(&mut self, plan: Plan) {
+    pub(super) fn take_up(&mut self, plan: Plan, planned_at: Moment) {
         self.leave();
         let Plan { lane, life, hand_in, dial } = plan;
+        self.planned_at = planned_at;
         self.lane = Some(lane);
         self.hand_in = hand_in;
         if let Some(attends) = self.attends.get_mut() {
@@ -62,7 +65,7 @@ impl<'s> Attendance<'s> {
 
     /// Brings the connection as far as it goes without waiting.
     pub(super) fn go_on(&mut self) {
-        let Self { waker, lane, hand_in, attends } = self;
+        let Self { waker, lane, hand_in, planned_at, attends } = self;
         let Some(Attends { life: Some(life), is_present, job }) = attends.get_mut() else { return };
         let was_present = std::mem::replace(is_present, true);
         if !was_present {
@@ -75,7 +78,7 @@ impl<'s> Attendance<'s> {
             return;
         };
         if let Some(lane) = lane {
-            look_first(lane, hand_in.idle_since());
+            look_first(lane, planned_at.since(hand_in.idle_since()));
             if life.is_woken() {
                 // The server has closed it perhaps; then the job is not sent.
                 let _ = life.poll(|| ());
@@ -125,8 +128,8 @@ impl Attends {
 
 /// Has the events of a lane read that nobody drove for a while, so that a connection which the
 /// server has closed meanwhile is not used again.
-fn look_first(lane: &Lane, idle_since: Moment) {
-    if Moment::now().since(idle_since) > IDLE_TRUSTED
+fn look_first(lane: &Lane, idle: Duration) {
+    if idle > IDLE_TRUSTED
         && lend::may_lend()
         && let Some(held) = lane.wheel().take_as_caller()
     {

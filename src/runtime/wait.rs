@@ -47,7 +47,7 @@ pub(crate) fn wait<T>(
             return output;
         }
         if let Some(plan) = plan {
-            attendance.take_up(plan);
+            attendance.take_up(plan, cx.waiting_since());
         }
         if reporter.is_due(cx, has_slept) {
             // Listeners may take their time; the exchange begins before.

@@ -19,6 +19,7 @@ use crate::{
     answer_head::AnswerHead,
     error::Error,
     life,
+    moment::Moment,
     phase::Phase,
     trailers::Trailers,
     transport::{
@@ -57,6 +58,8 @@ pub(super) struct Parting {
     is_half_sent: bool,
     /// Whether the server did not want the stream.
     is_refused: bool,
+    /// When it was complete, if it ever was.
+    ended_at: Option<Moment>,
 }
 
 enum End {
@@ -68,7 +71,7 @@ enum End {
 
 impl Parting {
     const fn new(end: End, leaves_it_whole: bool) -> Self {
-        Self { end, leaves_it_whole, is_half_sent: false, is_refused: false }
+        Self { end, leaves_it_whole, is_half_sent: false, is_refused: false, ended_at: None }
     }
 
     pub(super) const fn nobody() -> Self {
@@ -89,6 +92,10 @@ impl Parting {
 
     pub(super) const fn is_half_sent(&self) -> bool {
         self.is_half_sent
+    }
+
+    pub(super) const fn ended_at(&self) -> Option<Moment> {
+        self.ended_at
     }
 
     pub(super) const fn leaves_it_whole(&self) -> bool {
@@ -139,13 +146,14 @@ impl Exchange {
             }
         };
         self.watch.enter(Phase::Body);
+        let received_with_head = self.facts.traffic.received();
         let counts = !self.want.is_unwanted(parts.status, &parts.headers);
         if counts {
             self.watch.expect_download(body.size_hint().exact());
         }
         match self.want {
             Want::Whole { bytes_max, .. } if counts => {
-                self.whole(parts, body, bytes_max, connection).await
+                self.whole(parts, body, (bytes_max, received_with_head), connection).await
             }
             Want::Whole { .. } | Want::Stream { .. } => {
                 // Between two reads only the caller can get it further.
@@ -159,18 +167,23 @@ impl Exchange {
         mut self,
         parts: Parts,
         body: Incoming,
-        bytes_max: Option<u64>,
+        (bytes_max, received_with_head): (Option<u64>, u64),
         connection: &mut impl Drive,
     ) -> Parting {
         let gauge = self.gauge(true);
         let collecting = pin!(receive::collect(body, bytes_max, &gauge));
         match self.race(collecting, connection, WorkIs::Begun).await {
             Raced::Done(Ok((bytes, trailers))) => {
-                self.watch.end();
+                let came_with_head =
+                    self.is_alone && self.facts.traffic.received() == received_with_head;
+                let ended_at = match came_with_head {
+                    true => self.watch.end_with_head(),
+                    false => self.watch.end(),
+                };
                 let leaves_it_whole = is_framed_clearly(&parts.headers);
                 let answer = self.answer(parts, AnswerBody::Whole { bytes, trailers });
                 let end = End::Answer(self.answerer, Ok(answer));
-                Parting::new(end, leaves_it_whole)
+                Parting { ended_at: Some(ended_at), ..Parting::new(end, leaves_it_whole) }
             }
             Raced::Done(Err(receive::Failed::Wire(error))) => self.failed(error),
             Raced::Done(Err(receive::Failed::TooLarge(error))) => {
@@ -205,8 +218,9 @@ impl Exchange {
         self.facts.traffic.read_at_most(0);
         let error = match pumped {
             Raced::Done(Ok(trailers)) => {
-                self.watch.end();
-                return Parting::new(End::Stream(sender, Ok(trailers)), leaves_it_whole);
+                let ended_at = Some(self.watch.end());
+                let end = End::Stream(sender, Ok(trailers));
+                return Parting { ended_at, ..Parting::new(end, leaves_it_whole) };
             }
             Raced::Done(Err(receive::Stopped::Wire(error))) => {
                 classify::error(error, &self.circumstances())

@@ -109,7 +109,7 @@ where
             if !(parting.leaves_it_whole() && !self.is_worn_out() && self.is_reusable().await) {
                 return parting;
             }
-            free_since = Moment::now();
+            free_since = parting.ended_at().unwrap_or_else(Moment::now);
             next = self.member.next_job(free_since, false);
             if matches!(next, Next::Idle) {
                 // Who waits for the answer shall find nothing left to do.

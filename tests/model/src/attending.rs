@@ -83,7 +83,8 @@ fn call(lane: &Arc<Lane>, connection: &Connection, dial: Option<Attended>) {
     let attends = dial.is_none() && thread_rng().gen_bool(0.8);
     let life = attends.then(|| Arc::clone(&connection.life));
     let hand_in = Some(connection.hand_in(request));
-    attendance.take_up(Plan { lane: Arc::clone(lane), life, hand_in, dial });
+    let plan = Plan { lane: Arc::clone(lane), life, hand_in, dial };
+    attendance.take_up(plan, Moment::now());
     loop {
         parker.take_notification();
         if answer.is_there() {

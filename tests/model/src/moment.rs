@@ -7,6 +7,7 @@ use std::{cell::Cell, time::Duration};
 pub(crate) struct Moment(u64);
 
 impl Moment {
+    pub(crate) const ZERO: Self = Self(0);
     pub(crate) const NEVER: Self = Self(u64::MAX);
 
     pub(crate) fn now() -> Self {
