@@ -297,14 +297,19 @@ fn a_keeper_that_follows_another_lets_go() {
         moment::begin(Time::Passes);
         let lane = Lane::make(false);
         drop(lane.connection());
-        // So that it may be about to leave just now.
-        (0..thread_rng().gen_range(0..12)).for_each(|_| thread::yield_now());
-        let connected = lane.connection();
-        let work = lane.wheel.work();
-        lane.wheel.see_to_it();
+        // The first one may be about to leave just now.
+        let other = spawn(&lane, |lane| {
+            (0..thread_rng().gen_range(0..6)).for_each(|_| thread::yield_now());
+            let guards = (lane.connection(), lane.wheel.work());
+            lane.wheel.see_to_it();
+            guards
+        });
+        let (connected, work) = other.join().unwrap();
         while !lane.wheel.is_driven() {
             thread::yield_now();
         }
+        // Time to go for whoever has left the post.
+        (0..4).for_each(|_| thread::yield_now());
         drop((work, connected));
         while lane.wheel.is_driven() {
             thread::yield_now();

@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use shuttle::sync::LockResult;
+use shuttle::{
+    rand::{Rng, thread_rng},
+    sync::LockResult,
+};
 pub(crate) use shuttle::{
     sync::{Arc, PoisonError, Weak, atomic},
     thread_local,
@@ -45,7 +48,11 @@ impl<T> Mutex<T> {
         Self(shuttle::sync::Mutex::new(value))
     }
 
+    /// Now and then the system takes the thread away for long before it gets there.
     pub(crate) fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
+        if thread_rng().gen_bool(1.0 / 64.0) {
+            (0..32).for_each(|_| shuttle::thread::yield_now());
+        }
         let guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(MutexGuard { mutex: self, guard })
     }
