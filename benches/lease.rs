@@ -43,7 +43,7 @@ use std::{
 use moment::Moment;
 use priority::Priority;
 use toys::{
-    error, host_options, limits,
+    doorstep, error, host_options, limits,
     origin::{self, Origin, Route, Way},
     traffic,
     watch::{self, Watch},

@@ -42,6 +42,8 @@ pub(crate) struct CallContext {
     /// How many exchanges were begun while somebody wanted to know.
     exchanges: AtomicU32,
     process: ProcessId,
+    /// Whether another call makes it for itself, on whose behalf its thread may run code of the user.
+    is_nested: bool,
     /// `None` when only its reply is left.
     running: Option<Running>,
     /// When the thread that polls the call must look again though nobody woke it.
@@ -72,6 +74,7 @@ impl CallContext {
             observed: None,
             exchanges: AtomicU32::new(0),
             process,
+            is_nested: false,
             running,
             wake_at: AtomicU64::new(Moment::NEVER.nanos()),
             step_ends_at: AtomicU64::new(Moment::NEVER.nanos()),
@@ -86,6 +89,15 @@ impl CallContext {
     /// Has an observer hear of it.
     pub(crate) fn observe(&mut self, observer: &Arc<dyn Observer>) {
         self.observed = Some(Box::new(Observed::new(observer, self.id, self.started)));
+    }
+
+    /// Whether its thread does nothing but wait while an exchange is under way: no listener, observer
+    /// or subscriber of the user can run on it.
+    pub(crate) fn runs_by_itself(&self) -> bool {
+        self.feedback().is_none()
+            && self.observed().is_none()
+            && self.trail.root().is_disabled()
+            && !self.is_nested
     }
 
     pub(crate) fn observed(&self) -> Option<&Observed> {
@@ -279,7 +291,7 @@ impl CallContext {
         let wanted = (timeouts, Priority::default());
         let nested = Self::new(wanted, feedback.as_ref(), self.process, running);
         let observed = self.observed().map(|o| o.nested(nested.id, nested.started)).map(Box::new);
-        Self { observed, ..nested }
+        Self { observed, is_nested: true, ..nested }
     }
 
     /// Polls what a nested call does; the thread of this one wakes for it in time.

@@ -172,6 +172,7 @@ mod digest;
 #[cfg(not(feature = "digest"))]
 #[path = "digest_off.rs"]
 mod digest;
+mod doorstep;
 mod environment;
 mod error;
 mod error_kind;

@@ -130,10 +130,13 @@ impl Life {
                 return Poll::Ready(());
             }
             if self.bell.notes.compare_exchange(POLLING, 0, SeqCst, SeqCst).is_ok() {
+                drop(course);
+                wake_the_next();
                 return Poll::Pending;
             }
         }
         drop(course);
+        wake_the_next();
         // It would go on and on; others of the lane come first.
         self.bell.notes.store(WOKEN, SeqCst);
         self.bell.ring();
@@ -146,6 +149,7 @@ impl Life {
         drop(course);
         // What was left of it may wake and free others.
         drop(ended);
+        wake_the_next();
         let lane = self.bell.hearers().lane.take();
         lane.into_iter().for_each(Waker::wake);
     }
@@ -181,6 +185,24 @@ impl Wake for Bell {
             self.ring();
         }
     }
+}
+
+thread_local! {
+    /// Whom to wake when this thread has polled the life that it is polling.
+    static NEXT: Cell<Option<Waker>> = const { Cell::new(None) };
+}
+
+/// For a course: wakes somebody who is going to poll its life, once it is not polled any more.
+pub(crate) fn wake_after_poll(waker: Waker) {
+    let mut waker = Some(waker);
+    let before = NEXT.try_with(|next| next.replace(waker.take()));
+    // Without thread-local values there is nothing but to wake it now.
+    [before.ok().flatten(), waker].into_iter().flatten().for_each(Waker::wake);
+}
+
+fn wake_the_next() {
+    let next = NEXT.try_with(Cell::take).ok().flatten();
+    next.into_iter().for_each(Waker::wake);
 }
 
 impl fmt::Debug for Life {

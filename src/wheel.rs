@@ -40,7 +40,7 @@ pub(crate) struct Wheel {
     attended: AtomicUsize,
     /// How many threads wait for something on the lane and do not drive.
     waits: AtomicUsize,
-    /// Rises whenever the work came to its end.
+    /// Rises whenever the work came to its end or into the hands of a caller.
     ends: AtomicU64,
     connections: AtomicUsize,
     let_go_at: AtomicU64,
@@ -238,6 +238,19 @@ impl Wheel {
         Attended::begin(self)
     }
 
+    /// Counts work that a caller comes to see to, who has just been told; the keeper leaves it to it.
+    pub(crate) fn attended_by_guest(self: &Arc<Self>) -> Attended {
+        let attended = self.attended();
+        self.ends.fetch_add(1, SeqCst);
+        self.call_off();
+        attended
+    }
+
+    /// Whether callers see to all the work, and will drive for it.
+    fn is_left_to_callers(&self) -> bool {
+        self.waits.load(SeqCst) == 0 && self.work.load(SeqCst) <= self.attended.load(SeqCst)
+    }
+
     /// Counts a thread that waits and does not drive, until the guard is dropped.
     pub(crate) fn wait(self: &Arc<Self>) -> Waiting {
         Waiting::begin(self)
@@ -334,7 +347,8 @@ impl Turn {
         }
         let has_ended = wheel.ends.load(SeqCst) != self.ends;
         let lets_go = wheel.is_lent && (has_ended || !self.watches);
-        !wheel.is_busy() && (lets_go || wheel.connections() == 0)
+        let is_done = !wheel.is_busy() && (lets_go || wheel.connections() == 0);
+        is_done || (wheel.is_lent && has_ended && wheel.is_left_to_callers())
     }
 }
 

@@ -93,7 +93,7 @@ impl Connection {
                 lane: Arc::clone(&self.lane),
                 life: self.mailbox.life(),
                 hand_in: Some(HandIn::new(self.mailbox.clone(), job)),
-                dial: None,
+                job: None,
             });
         } else {
             self.mailbox.send(job).map_err(|_| Error)?;

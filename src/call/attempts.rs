@@ -212,6 +212,8 @@ async fn attempt(
             avoid: None,
             // While the caller is inside a reader or a listener, or not reading, it cannot look.
             lane_watches: pump.is_some() || has_listeners || is_streamed,
+            // Code of the user could keep the thread from coming.
+            may_be_invited: cx.runs_by_itself(),
         },
         answer,
     });
@@ -225,7 +227,7 @@ async fn attempt(
     let exchange = async {
         let mut ticket = runtime.submit((job, pending), pump.is_none());
         match &mut pump {
-            None => Ok((&mut ticket.pending).await),
+            None => Ok(runtime.answer(&mut ticket).await),
             Some(pump) => Box::pin(pumped(cx, &mut ticket, pump, content)).await,
         }
     };
@@ -263,6 +265,7 @@ pub(super) fn begin(cx: &CallContext, means: &Means, hop: &Hop<'_>) -> Result<(T
             fresh: false,
             avoid: None,
             lane_watches: false,
+            may_be_invited: false,
         },
         answer,
     });

@@ -44,13 +44,13 @@ impl<'s> Attendance<'s> {
     /// Goes over to what the call has planned.
     pub(super) fn take_up(&mut self, plan: Plan, planned_at: Moment) {
         self.leave();
-        let Plan { lane, life, hand_in, dial } = plan;
+        let Plan { lane, life, hand_in, job } = plan;
         self.planned_at = planned_at;
         self.lane = Some(lane);
         self.hand_in = hand_in;
         if let Some(attends) = self.attends.get_mut() {
             attends.life = life;
-            attends.job = dial;
+            attends.job = job;
         }
     }
 

@@ -22,8 +22,8 @@ pub(super) struct Plan {
     pub(super) lane: Arc<Lane>,
     pub(super) life: Option<Arc<Life>>,
     pub(super) hand_in: Option<HandIn>,
-    /// Counts a dial that this thread is going to drive.
-    pub(super) dial: Option<Attended>,
+    /// Counts a dial that this thread is going to drive, or its job if somebody else has begun that.
+    pub(super) job: Option<Attended>,
 }
 
 /// Whether this thread may attend a connection: not inside a lane, and not while its thread-local

@@ -12,6 +12,8 @@ mod parker;
 pub(crate) mod wait;
 
 use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -28,6 +30,7 @@ pub(crate) use crate::transport::{
 };
 use crate::{
     config::{Config, Driving},
+    doorstep::Invitation,
     error::Result,
     life::Life,
     lifecycle::Shutdown,
@@ -79,6 +82,8 @@ impl Runtime {
     ) -> Ticket {
         job.order.avoid = lend::inside();
         let may_attend = self.lends && lend::may_attend();
+        // A guest that could not drive would only be woken twice.
+        job.order.may_be_invited &= self.lends && waits_next && lend::may_lend();
         let submits = lend::Submits::begin(may_attend);
         let (ticket, hand_in) = self.pool.submit((job, pending), may_attend && waits_next);
         drop(submits);
@@ -86,9 +91,26 @@ impl Runtime {
             && let Some(lane) = self.lanes.get(hand_in.lane())
         {
             let (lane, life) = (Arc::clone(lane), hand_in.life());
-            lend::plan(Plan { lane, life, hand_in: Some(hand_in), dial: None });
+            lend::plan(Plan { lane, life, hand_in: Some(hand_in), job: None });
         }
         ticket
+    }
+
+    /// Waits for the answer; if the call is in the queue until then, its thread attends the
+    /// connection that takes it out of there.
+    pub(crate) async fn answer(&self, ticket: &mut Ticket) -> Outcome {
+        poll_fn(|cx| {
+            let answer = Pin::new(&mut ticket.pending).poll(cx);
+            if answer.is_pending()
+                && let Some(Invitation { lane, life, attended }) = ticket.look_for_invitation(cx)
+                && let Some(lane) = self.lanes.get(lane)
+            {
+                let (lane, life) = (Arc::clone(lane), Some(life));
+                lend::plan(Plan { lane, life, hand_in: None, job: Some(attended) });
+            }
+            answer
+        })
+        .await
     }
 
     /// What a thread can do that waits for more of a reply.
@@ -139,7 +161,7 @@ impl Lender {
     /// Has the thread attend the connection when it waits next.
     pub(crate) fn plan(&self) {
         let life = if lend::may_attend() { self.life.upgrade() } else { None };
-        lend::plan(Plan { lane: Arc::clone(&self.lane), life, hand_in: None, dial: None });
+        lend::plan(Plan { lane: Arc::clone(&self.lane), life, hand_in: None, job: None });
     }
 
     /// Has somebody look after the lane now: an exchange there was given up.
@@ -161,7 +183,7 @@ fn start_dial(lanes: &Weak<Lanes>, dial: Dial, connector: &Arc<Connector>) {
         transport::establish(dial, connector, wheel, guards, life)
     });
     if seen_to.is_some() {
-        lend::plan(Plan { lane: Arc::clone(lane), life: None, hand_in: None, dial: seen_to });
+        lend::plan(Plan { lane: Arc::clone(lane), life: None, hand_in: None, job: seen_to });
     }
 }
 

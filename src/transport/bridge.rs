@@ -23,6 +23,7 @@ use tokio::sync::oneshot;
 use super::{connection::Home, pipe};
 use crate::{
     answer_head::AnswerHead,
+    doorstep::Doorstep,
     environment::OfProcess,
     error::{Error, ErrorKind},
     limits::Timeouts,
@@ -58,6 +59,8 @@ pub(crate) struct Order {
     pub(crate) avoid: Option<usize>,
     /// Whether the lane must look at the feedback itself, because the caller may be busy.
     pub(crate) lane_watches: bool,
+    /// Whether its caller, should it wait in the queue, comes at once to attend a connection.
+    pub(crate) may_be_invited: bool,
 }
 
 /// The head of a request; the first header is `Host`.
@@ -186,7 +189,7 @@ impl Failure {
 /// not moved.
 pub(crate) fn answer() -> (Answerer, Pending) {
     let (sender, receiver) = oneshot::channel();
-    let answerer = Answerer { sender: Some(sender), started: false };
+    let answerer = Answerer { sender: Some(sender), doorstep: None, started: false };
     (answerer, Pending { receiver: OfProcess::new(receiver), answered: false })
 }
 
@@ -194,6 +197,14 @@ impl Job {
     /// Whether nobody waits for the answer any more.
     pub(crate) fn is_abandoned(&self) -> bool {
         self.answer.sender.as_ref().is_none_or(oneshot::Sender::is_closed)
+    }
+
+    /// The job has to wait for its connection; how its caller hears that it may attend that.
+    pub(crate) fn await_invitation(&mut self) -> Option<Arc<Doorstep>> {
+        if !self.order.may_be_invited {
+            return None;
+        }
+        Some(Arc::clone(self.answer.doorstep.get_or_insert_default()))
     }
 
     /// Ends a job that no connection could be found for.
@@ -206,6 +217,8 @@ impl Job {
 #[derive(Debug)]
 pub(crate) struct Answerer {
     sender: Option<oneshot::Sender<Outcome>>,
+    /// Where the caller has waited, if it may be invited.
+    doorstep: Option<Arc<Doorstep>>,
     started: bool,
 }
 
@@ -220,6 +233,11 @@ impl Answerer {
             // The caller may have gone; then nobody wants the answer.
             let _ = sender.send(outcome);
         }
+    }
+
+    /// Where the caller is found, once, if it waited and may be invited.
+    pub(crate) const fn take_doorstep(&mut self) -> Option<Arc<Doorstep>> {
+        self.doorstep.take()
     }
 
     /// Ready when the caller has gone; never after the answer was sent.

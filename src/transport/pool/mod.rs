@@ -44,6 +44,7 @@ use super::{
     mailbox::Mailbox,
 };
 use crate::{
+    doorstep::{Doorstep, Invitation},
     environment::OfProcess,
     error::Error,
     host_options::ConnectionOptions,
@@ -109,9 +110,9 @@ impl Pool {
                         ended = Some(mailbox);
                     }
                 },
-                Placement::Queued(effects) => {
+                Placement::Queued(effects, doorstep) => {
                     let (pool, route) = (Arc::clone(self), Arc::clone(&route));
-                    let place = Queued { pool, route, number, is_over: false };
+                    let place = Queued { pool, route, number, doorstep, is_over: false };
                     queued = Some(OfProcess::new(place));
                     self.carry_out(effects);
                     break;
@@ -180,7 +181,8 @@ impl Pool {
         };
         let effects = match placement {
             Placement::Run(mailbox, job, _) => vec![Effect::Run(mailbox, job, ticket)],
-            Placement::Queued(effects) => effects,
+            // It has waited before, so its caller is where it was.
+            Placement::Queued(effects, _) => effects,
             Placement::Refused(job) => return job.refuse(Error::shut_down()),
         };
         self.carry_out(effects);
@@ -278,6 +280,16 @@ pub(crate) struct Ticket {
     pub(crate) pending: Pending,
 }
 
+impl Ticket {
+    /// Tells once that the caller is to attend the connection that has begun its exchange.
+    pub(crate) fn look_for_invitation(&mut self, cx: &Context<'_>) -> Option<Invitation> {
+        let queued = self.queued.as_mut()?.get_mut()?;
+        let invitation = queued.doorstep.as_ref()?.look(cx)?;
+        queued.doorstep = None;
+        Some(invitation)
+    }
+}
+
 impl Drop for Ticket {
     fn drop(&mut self) {
         if self.pending.is_answered()
@@ -293,6 +305,8 @@ struct Queued {
     pool: Arc<Pool>,
     route: Route,
     number: u64,
+    /// Where it hears that it may attend its connection; `None` once it has.
+    doorstep: Option<Arc<Doorstep>>,
     is_over: bool,
 }
 

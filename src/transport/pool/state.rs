@@ -16,6 +16,7 @@ use super::{
     warm::{WarmAnswer, Warmed},
 };
 use crate::{
+    doorstep::Doorstep,
     error::Error,
     host_options::ConnectionOptions,
     limits::Limits,
@@ -33,8 +34,8 @@ use crate::{
 pub(super) enum Placement {
     /// Hand it to this connection, on which nothing was sent since then.
     Run(Mailbox, Box<Job>, Moment),
-    /// It waits, or one of these is about it.
-    Queued(Effects),
+    /// It waits, or one of these is about it; where its caller waits, if it may be invited.
+    Queued(Effects, Option<Arc<Doorstep>>),
     /// The pool is closed.
     Refused(Box<Job>),
 }
@@ -137,7 +138,7 @@ impl State {
     }
 
     /// Finds a connection for a job, or puts it into its route's queue.
-    pub(super) fn place(&mut self, job: Box<Job>, ticket: u64) -> Placement {
+    pub(super) fn place(&mut self, mut job: Box<Job>, ticket: u64) -> Placement {
         if self.closed {
             return Placement::Refused(job);
         }
@@ -156,10 +157,11 @@ impl State {
         }
         let mut effects = Vec::new();
         let route = Arc::clone(&job.order.route);
+        let doorstep = job.await_invitation();
         self.enter_queue(&route, Waiter::new(ticket, job));
         self.let_background_before(&mut effects);
         self.settle(&route, &mut effects);
-        Placement::Queued(effects)
+        Placement::Queued(effects, doorstep)
     }
 
     /// Numbers a job; called once for each exchange that is asked for, with the number of the one

@@ -22,6 +22,7 @@ use super::{
     exchange::{Drive, Exchange, Parting},
 };
 use crate::{
+    doorstep::Doorstep,
     error::{Error, ErrorKind},
     host_options::Lifespan,
     life::Life,
@@ -29,7 +30,7 @@ use crate::{
     moment::Moment,
     phase::Phase,
     transport::{
-        bridge::{Head, Job, Order},
+        bridge::{Answerer, Head, Job, Order},
         instant,
         mailbox::{Given, Jobs},
         pool::{Dial, Member, Next},
@@ -161,6 +162,7 @@ where
             answer: mut answerer,
         } = *job;
         answerer.start();
+        let mut guest = self.guest(&mut answerer);
         let traffic = Arc::clone(&self.setup.facts.traffic);
         // Whoever sees the phase sees the connection too.
         watch.follow(&traffic, true);
@@ -188,7 +190,30 @@ where
         *request.headers_mut() = headers;
         let response = pin!(self.sender.send_request(request));
         let lull = || self.work.as_ref().map(Work::lull);
-        exchange.run(response, &mut self.driver, lull).await
+        let mut running = pin!(exchange.run(response, &mut self.driver, lull));
+        poll_fn(|cx| {
+            let polled = running.as_mut().poll(cx);
+            if polled.is_pending()
+                && let Some((doorstep, life)) = guest.take()
+            {
+                // The request is on its way; the answer is the caller's to receive.
+                doorstep.invite(&self.setup.wheel, life);
+            }
+            polled
+        })
+        .await
+    }
+
+    /// Where the caller of a job is found that has waited, and the life that it shall attend.
+    ///
+    /// Who caused the dial drives it already. On a lane with other connections somebody drives for as
+    /// long as they are in use, and one more thread would only wake besides.
+    fn guest(&self, answerer: &mut Answerer) -> Option<(Arc<Doorstep>, Arc<Life>)> {
+        let doorstep = answerer.take_doorstep()?;
+        if self.uses() == 0 || self.setup.wheel.connections() > 1 {
+            return None;
+        }
+        Some((doorstep, self.driver.life.upgrade()?))
     }
 
     /// How many exchanges the connection was used for.

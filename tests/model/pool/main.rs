@@ -17,7 +17,9 @@ mod properties;
 mod toys;
 mod transport;
 
-use toys::{environment, error, host_options, life, limits, moment, origin, traffic, watch, wheel};
+use toys::{
+    doorstep, environment, error, host_options, life, limits, moment, origin, traffic, watch, wheel,
+};
 
 /// The checker's primitives in place of the standard library's.
 mod sync {

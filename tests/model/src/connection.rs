@@ -8,19 +8,21 @@ use std::{
 };
 
 use shuttle::{
+    rand::{Rng, thread_rng},
     sync::{
-        Arc, Condvar, Mutex,
+        Arc, Condvar, Mutex, Weak,
         atomic::{AtomicBool, Ordering::SeqCst},
     },
     thread::{self, JoinHandle},
 };
 
 use crate::{
+    doorstep::Doorstep,
     lane::{Answer, Lane},
     life::Life,
     steward::Tended,
     transport::pool::HandIn,
-    wheel::{Attended, OnLane, Work},
+    wheel::{Attended, OnLane, Wheel, Work},
 };
 
 pub(crate) struct Connection {
@@ -40,6 +42,10 @@ struct Link {
 #[derive(Default)]
 struct State {
     mail: Vec<(Request, Option<Work>)>,
+    /// Those who wait until the connection is free, one at a time.
+    queue: VecDeque<(Request, Arc<Doorstep>)>,
+    /// Whether it has been given to one of them.
+    is_leased: bool,
     written: usize,
     answered: usize,
     /// How many requests have come to their end.
@@ -66,8 +72,8 @@ impl Connection {
     pub(crate) fn open(lane: &Arc<Lane>) -> Arc<Self> {
         let link = Arc::new(Link::default());
         let guards = (lane.connection(), lane.wheel().work());
-        let course = course(Arc::clone(&link), guards);
-        let life = Life::begin(|_| course);
+        let (of_course, wheel) = (Arc::clone(&link), Arc::clone(lane.wheel()));
+        let life = Life::begin(|life| course(of_course, guards, (wheel, life)));
         lane.spawn(&life);
         let server = thread::spawn({
             let (link, lane) = (Arc::clone(&link), Arc::clone(lane));
@@ -85,6 +91,18 @@ impl Connection {
                 lane.wheel().see_to_it();
             }
         })
+    }
+
+    /// As the pool does it: what begins a request if the connection is free, else it waits in the
+    /// queue, and its caller at the doorstep.
+    pub(crate) fn place(&self, request: Request, doorstep: &Arc<Doorstep>) -> Option<HandIn> {
+        let mut state = self.link.state.lock().unwrap();
+        if std::mem::replace(&mut state.is_leased, true) {
+            state.queue.push_back((request, Arc::clone(doorstep)));
+            return None;
+        }
+        drop(state);
+        Some(self.hand_in(request))
     }
 
     /// Waits until so many requests have come to their end.
@@ -120,6 +138,23 @@ impl Link {
         listener.into_iter().for_each(Waker::wake);
     }
 
+    /// The next request of the queue that somebody still waits for, if there is one.
+    fn begin_next(
+        &self,
+        wheel: &Arc<Wheel>,
+        freed: &mut usize,
+    ) -> Option<(Request, Work, Arc<Doorstep>)> {
+        let mut state = self.state.lock().unwrap();
+        while let Some((request, doorstep)) = state.queue.pop_front() {
+            if request.is_wanted.load(SeqCst) {
+                return Some((request, wheel.work(), doorstep));
+            }
+            *freed += 1;
+        }
+        state.is_leased = false;
+        None
+    }
+
     /// Answers everything, in its own time.
     fn serve(&self, lane: &Lane) {
         loop {
@@ -144,8 +179,13 @@ impl Link {
     }
 }
 
-/// Requests are written as they come, and answered in their order.
-fn course(link: Arc<Link>, (on_lane, work): (OnLane, Work)) -> impl Future<Output = ()> + Send {
+/// Requests are written as they come, and answered in their order; who ends one begins the next that
+/// is in the queue.
+fn course(
+    link: Arc<Link>,
+    (on_lane, work): (OnLane, Work),
+    (wheel, life): (Arc<Wheel>, Weak<Life>),
+) -> impl Future<Output = ()> + Send {
     let mut open = VecDeque::new();
     let mut handled = 0;
     let mut dialing = Some(work);
@@ -159,17 +199,28 @@ fn course(link: Arc<Link>, (on_lane, work): (OnLane, Work)) -> impl Future<Outpu
         let (answered, is_closing) = (state.answered, state.is_closing);
         drop(state);
         open.extend(mail);
-        let mut freed = 0;
+        let (mut freed, mut begun) = (0, Vec::new());
         for (number, (request, work)) in (handled..).zip(&mut open) {
             let is_over = number < answered || !request.is_wanted.load(SeqCst);
             // As on the wire: who waits for the answer finds nothing left to do.
-            if is_over && work.take().is_some() {
+            if is_over && work.is_some() {
+                // Work for the next one before the work of this one is over.
+                begun.extend(link.begin_next(&wheel, &mut freed));
+                drop(work.take());
                 freed += 1;
                 request.answer.give();
             }
         }
         drop(open.drain(..answered - handled));
         handled = answered;
+        for (request, work, doorstep) in begun {
+            open.push_back((request, Some(work)));
+            link.state.lock().unwrap().written += 1;
+            link.changed.notify_all();
+            if let Some(life) = life.upgrade().filter(|_| thread_rng().gen_bool(0.9)) {
+                doorstep.invite(&wheel, life);
+            }
+        }
         let has_closed = is_closing && open.is_empty();
         let mut state = link.state.lock().unwrap();
         state.freed += freed;

@@ -11,7 +11,7 @@ pub(crate) struct Plan {
     pub(crate) lane: Arc<Lane>,
     pub(crate) life: Option<Arc<Life>>,
     pub(crate) hand_in: Option<HandIn>,
-    pub(crate) dial: Option<Attended>,
+    pub(crate) job: Option<Attended>,
 }
 
 /// Not if the thread is inside somebody else's runtime, which it may be now and then.

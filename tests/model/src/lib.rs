@@ -1,5 +1,5 @@
-//! The wheel, its keeper and steward, the parker, the life of a connection and the attendance of callers, from abide's own
-//! source files, under a scheduler that tries many interleavings.
+//! The wheel, its keeper and steward, the parker, the life of a connection, the attendance of callers and
+//! the doorsteps where they wait for a connection, from abide's own source files, under a scheduler that tries many interleavings.
 //!
 //! `sync.rs`, `moment.rs`, `load.rs`, `lend.rs`, `environment.rs` and `transport/` take the place of abide's
 //! files of that name, `lane.rs` that of a lane with tokio's event loop, `wire.rs` and
@@ -13,6 +13,8 @@ mod attendance;
 mod attending;
 mod check;
 mod connection;
+#[path = "../../../src/doorstep.rs"]
+mod doorstep;
 mod environment;
 mod lane;
 mod lend;

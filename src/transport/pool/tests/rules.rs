@@ -69,7 +69,7 @@ fn a_job_that_comes_back_keeps_its_turn() {
     let connection = world.connect(0);
     let (second, third) = (world.interactive(&host), world.interactive(&host));
     let waiter = world.state.route_mut(&host).queue.leave(second).expect("it waits");
-    let Placement::Queued(effects) = world.state.place(waiter.job, second) else {
+    let Placement::Queued(effects, _) = world.state.place(waiter.job, second) else {
         panic!("nothing is free")
     };
     world.carry_out(effects);

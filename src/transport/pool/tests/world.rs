@@ -105,13 +105,14 @@ impl World {
             fresh,
             avoid: None,
             lane_watches: false,
+            may_be_invited: false,
         };
         let job = Box::new(Job { order, answer });
         let ticket = self.state.next_ticket(1, 0);
         self.waiting.insert(ticket, Waiting { route: Arc::clone(route), pending, watch });
         match self.state.place(job, ticket) {
             Placement::Run(mailbox, job, _) => self.begin(&mailbox, job, ticket),
-            Placement::Queued(effects) => self.carry_out(effects),
+            Placement::Queued(effects, _) => self.carry_out(effects),
             Placement::Refused(_) => panic!("the books are open"),
         }
         self.check();

@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    doorstep::Doorstep,
     error::Error,
     limits::Timeouts,
     origin::Route,
@@ -75,6 +76,16 @@ pub(crate) fn job(order: Order) -> (Box<Job>, Pending) {
 }
 
 impl Job {
+    /// No caller of the model attends a connection.
+    #[expect(
+        clippy::unused_self,
+        clippy::needless_pass_by_ref_mut,
+        reason = "the real one knows it"
+    )]
+    pub(crate) fn await_invitation(&mut self) -> Option<Arc<Doorstep>> {
+        None
+    }
+
     pub(crate) fn refuse(self, _: Error) {
         self.slot.fill(Outcome::Refused);
     }
