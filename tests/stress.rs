@@ -26,7 +26,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use abide::{CallEvent, Certificate, Client, Driving, Limits};
+use abide::{CallEvent, Certificate, Client, ClientBuilder, Driving, Limits};
 
 use caller::{Caller, Seen};
 use dice::Dice;
@@ -36,21 +36,22 @@ use support::Server;
 #[test]
 fn no_call_waits_longer_than_its_own_work_needs() {
     for driving in [Driving::Lent, Driving::Background] {
-        stress("HTTP/1.1", driving, 1, &servers::http1());
-        stress("HTTP/1.1", driving, 6, &servers::http1());
-        stress("HTTP/2", driving, 1, &servers::http2());
+        println!("{driving:?}");
+        stress("HTTP/1.1", &client(driving, 1).build().unwrap(), &servers::http1());
+        stress("HTTP/1.1, observed", &observed(driving, 1), &servers::http1());
+        stress("HTTP/1.1, observed", &observed(driving, 6), &servers::http1());
+        stress("HTTP/2, observed", &observed(driving, 1), &servers::http2());
     }
 }
 
-fn stress(protocol: &str, driving: Driving, places: usize, server: &Server) {
+fn stress(what: &str, client: &Client, server: &Server) {
     let seed = number("ABIDE_STRESS_SEED").unwrap_or_else(|| u64::from(std::process::id()));
-    println!("{protocol}, {driving:?}, {places} connections, ABIDE_STRESS_SEED={seed}");
-    let client = client(driving, places);
+    println!("{what}, ABIDE_STRESS_SEED={seed}");
     let end = Instant::now() + Duration::from_secs(number("ABIDE_STRESS_SECONDS").unwrap_or(1));
     let seen = Seen::default();
     thread::scope(|scope| {
         for slot in 0..SLOTS {
-            let (client, seen) = (&client, &seen);
+            let seen = &seen;
             scope.spawn(move || {
                 // One thread after the other, each for a few calls.
                 for generation in 0.. {
@@ -73,17 +74,15 @@ fn stress(protocol: &str, driving: Driving, places: usize, server: &Server) {
     }
 }
 
-fn client(driving: Driving, places: usize) -> Client {
+/// Callers with an observer, which makes calls, are not invited to a connection that they wait for.
+fn observed(driving: Driving, places: usize) -> Client {
+    client(driving, places).observer(|_: &CallEvent| nested::call()).build().unwrap()
+}
+
+fn client(driving: Driving, places: usize) -> ClientBuilder {
     let limits = Limits::default().places_per_route(places).http2_connections_per_route(places);
     let root = Certificate::from_pem(support::ca()).unwrap();
-    Client::builder()
-        .driving(driving)
-        .limits(limits)
-        .only_root_certificates([root])
-        .observer(|_: &CallEvent| nested::call())
-        .no_proxy()
-        .build()
-        .unwrap()
+    Client::builder().driving(driving).limits(limits).only_root_certificates([root]).no_proxy()
 }
 
 fn number(variable: &str) -> Option<u64> {
