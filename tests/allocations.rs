@@ -62,7 +62,7 @@ fn check(option: &str, builder: ClientBuilder, url: &str) {
 const ROUNDS: u32 = 5;
 const CALLS: u64 = 50;
 /// What a call takes; one more needs a reason.
-const COUNT_MAX: u64 = 15;
+const COUNT_MAX: u64 = 14;
 const BYTES_MAX: u64 = 12 << 10;
 
 #[test]
