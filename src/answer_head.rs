@@ -1,6 +1,6 @@
 //! The head of an answer, and how it came.
 
-use http::{StatusCode, Version};
+use http::{StatusCode, Version, header};
 
 use crate::{
     caching::CacheReport, proxy::Proxy, reply_headers::ReplyHeaders,
@@ -30,5 +30,10 @@ impl AnswerHead {
     ) -> Self {
         let headers = headers.into();
         Self { status, version, headers, connection: None, proxy: None, attempts: 0, cache: None }
+    }
+
+    /// How long the body is, by what the head says.
+    pub(crate) fn announced_length(&self) -> Option<u64> {
+        self.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
     }
 }

@@ -342,5 +342,5 @@ fn announced_length(hop: &Hop<'_>, head: &AnswerHead) -> Option<u64> {
     if hop.method == http::Method::HEAD {
         return Some(0);
     }
-    head.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    head.announced_length()
 }

@@ -90,10 +90,11 @@ impl Passage<'_> {
         let status = Some(head.status.as_u16());
         let served = Served { outcome: CacheOutcome::Revalidated, asked: Some((why, status)) };
         let served = self.serve(found, shape, times.received, served)?;
-        let served = served.ok_or_else(damaged)?;
-        let AnswerHead { connection, proxy, attempts, .. } = *head;
-        let head = AnswerHead { connection, proxy, attempts, ..*served.head };
-        Ok(HopReply { head: Box::new(head), ..served })
+        let mut served = served.ok_or_else(damaged)?;
+        served.head.connection = head.connection;
+        served.head.proxy = head.proxy;
+        served.head.attempts = head.attempts;
+        Ok(served)
     }
 
     /// Takes over the fields of a 304, or of a reply to `HEAD`, that is about what is stored.
@@ -194,7 +195,7 @@ impl Passage<'_> {
             version: head.version,
             headers: &head.headers,
             directives: &directives,
-            length: body.length().or_else(|| announced(&head)),
+            length: body.length().or_else(|| head.announced_length()),
         };
         let saving = may.and_then(|()| {
             let epoch = answered.epoch.ok_or(NotStored::StoreFailed)?;
@@ -270,10 +271,6 @@ impl Passage<'_> {
 
 fn may_have_been_received(error: &Error) -> bool {
     !error.is_connect() && error.kind() != ErrorKind::InvalidRequest
-}
-
-fn announced(head: &AnswerHead) -> Option<u64> {
-    head.headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 #[cold]
