@@ -1,11 +1,12 @@
 //! What is different for one host, and how long connections live.
 
-use std::{num::NonZero, sync::LazyLock, thread, time::Duration};
+use std::time::Duration;
 
 use crate::{
     limits::Limits,
     origin::{Origin, Way},
     per_host::PerHost,
+    threads::processors,
 };
 
 /// What is different for one host; what is not set is as for the client.
@@ -125,7 +126,7 @@ impl ConnectionOptions {
             places: own.places.unwrap_or(limits.places_per_route),
             http2_connections: own.http2_connections.unwrap_or(limits.http2_connections_per_route),
             http2_cores: (own.http2_cores.or(limits.http2_cores_per_route))
-                .unwrap_or_else(half_the_processors),
+                .unwrap_or_else(|| (processors() / 2).max(1)),
             dials: own.dials.unwrap_or(limits.dials_per_route),
         }
     }
@@ -137,14 +138,6 @@ impl ConnectionOptions {
         let is_plain = !way.origin.secure && way.forwarder().is_none();
         is_plain && own.unwrap_or(self.http2_prior_knowledge)
     }
-}
-
-/// At least one.
-fn half_the_processors() -> usize {
-    // Asking takes some files to be read.
-    static PROCESSORS: LazyLock<usize> =
-        LazyLock::new(|| thread::available_parallelism().map_or(1, NonZero::get));
-    (*PROCESSORS / 2).max(1)
 }
 
 #[cfg(test)]

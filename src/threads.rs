@@ -3,8 +3,9 @@
 use std::{
     cell::RefCell,
     io,
+    num::NonZero,
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle},
@@ -14,6 +15,14 @@ use std::{
 use url::Url;
 
 use crate::origin::Origin;
+
+/// How many threads can run at once.
+pub(crate) fn processors() -> usize {
+    // Asking takes some files to be read.
+    static PROCESSORS: LazyLock<usize> =
+        LazyLock::new(|| thread::available_parallelism().map_or(1, NonZero::get));
+    *PROCESSORS
+}
 
 /// The threads of one client: each has a name and is waited for when the client is shut down.
 ///

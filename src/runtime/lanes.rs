@@ -14,7 +14,7 @@ use crate::{
     moment::Moment,
     post::Post,
     steward::{Tended, tend},
-    threads::Crew,
+    threads::{Crew, processors},
     transport::pool::LaneSet,
     wheel::OnLane,
 };
@@ -74,8 +74,9 @@ impl Lanes {
         if let Some(free) = allowed.clone().find(|number| connections(number) == 0) {
             return free;
         }
-        // More connections than lanes: these few are then driven for many at a time.
-        allowed.take(LANES_SHARED).min_by_key(connections).unwrap_or(0)
+        // More connections than lanes: few of them are then driven for many at a time, one for each
+        // core, so that decrypting and taking apart what comes is spread.
+        allowed.take(processors()).min_by_key(connections).unwrap_or(0)
     }
 
     fn made(&self, number: usize) -> Result<&Arc<Lane>> {
@@ -123,5 +124,3 @@ impl Lanes {
 
 const LOOK_INTERVAL: Duration = Duration::from_millis(1);
 const LANES_MAX: usize = 16;
-/// Lanes that take the connections beyond what `LANES_MAX` callers need: about one per core.
-const LANES_SHARED: usize = 2;
