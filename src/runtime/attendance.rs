@@ -1,6 +1,14 @@
 //! What a waiting thread does for its call besides sleeping: it moves its connection along.
 
-use std::{sync::Arc, task::Waker, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use tokio::task::coop::unconstrained;
 
 use super::{
     lane::Lane,
@@ -73,7 +81,7 @@ impl<'s> Attendance<'s> {
         }
         let Some(hand_in) = hand_in.take() else {
             if !was_present || life.is_woken() {
-                let _ = life.poll(|| ());
+                move_on(life, || ());
             }
             return;
         };
@@ -81,9 +89,9 @@ impl<'s> Attendance<'s> {
             look_first(lane, planned_at.since(hand_in.idle_since()));
             if life.is_woken() {
                 // The server has closed it perhaps; then the job is not sent.
-                let _ = life.poll(|| ());
+                move_on(life, || ());
             }
-            let _ = life.poll(|| {
+            move_on(life, || {
                 hand_in.inside();
                 *job = Some(lane.wheel().attended());
             });
@@ -118,12 +126,25 @@ impl Attends {
             && let Some(life) = &self.life
         {
             if life.is_woken() {
-                let _ = life.poll(|| ());
+                move_on(life, || ());
             }
             life.leave(waker);
         }
         self.job = None;
     }
+}
+
+/// Does `first`, and moves the connection on as far as it goes.
+///
+/// The thread may be that of a task in somebody else's runtime, which allows a task so many reads and
+/// writes until it yields; a call that blocks never does.
+fn move_on(life: &Life, first: impl FnOnce()) {
+    let mut first = Some(first);
+    let mut moving = pin!(unconstrained(poll_fn(|_| {
+        let _ = first.take().map(|first| life.poll(first));
+        Poll::Ready(())
+    })));
+    let _ = moving.as_mut().poll(&mut Context::from_waker(Waker::noop()));
 }
 
 /// Has the events of a lane read that nobody drove for a while, so that a connection which the

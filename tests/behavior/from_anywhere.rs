@@ -2,7 +2,7 @@
 
 use std::{
     cell::RefCell,
-    io::Read as _,
+    io::{self, Read as _},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, mpsc},
     thread,
@@ -28,7 +28,7 @@ fn use_all_of_it(url: &str) -> Reply {
     let client = client();
     client.get(url).send().unwrap();
     let mut streamed = client.post(url).body("streamed").open().unwrap();
-    assert_eq!(std::io::read_to_string(&mut streamed).unwrap(), "streamed");
+    assert_eq!(io::read_to_string(&mut streamed).unwrap(), "streamed");
     let reply = client.post(url).body(Body::reader(&b"hello"[..])).send().unwrap();
     drop(client.get(url).open().unwrap());
     reply
@@ -58,6 +58,33 @@ fn inside_a_multi_thread_runtime() {
         })
     });
     assert_eq!(text, ("hello".to_owned(), "hello".to_owned()));
+}
+
+/// More reads and writes than a runtime allows a task between two of its awaits.
+fn use_it_a_lot(url: &str) {
+    let client = client();
+    for _ in 0..150 {
+        assert_eq!(client.get(url).send().unwrap().status(), 200);
+    }
+    let mut streamed = client.get(format!("{url}long")).open().unwrap();
+    assert_eq!(io::copy(&mut streamed, &mut io::sink()).unwrap(), LONG as u64);
+}
+
+#[test]
+fn inside_a_task_as_often_as_one_likes() {
+    let body = vec![b'a'; LONG];
+    let server = Server::http(move |exchange| {
+        let is_long = exchange.target() == "/long";
+        exchange.reply(200, &[], if is_long { &body } else { b"" });
+    });
+    let url = server.url("/");
+    in_time(move || {
+        let current = Builder::new_current_thread().enable_all().build().unwrap();
+        current.block_on(async { use_it_a_lot(&url) });
+        let many = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        many.block_on(async { use_it_a_lot(&url) });
+        many.block_on(many.spawn(async move { use_it_a_lot(&url) })).unwrap();
+    });
 }
 
 #[test]
@@ -169,8 +196,8 @@ fn inside_a_reader_of_a_call_to_the_same_host() {
         url: String,
         left: usize,
     }
-    impl std::io::Read for Fetching {
-        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+    impl io::Read for Fetching {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             if self.left == 0 {
                 return Ok(0);
             }
@@ -198,7 +225,7 @@ fn inside_a_resolver_of_the_same_client() {
         url: String,
     }
     impl abide::Resolve for Asking {
-        fn resolve(&self, _host: &str) -> std::io::Result<Vec<std::net::IpAddr>> {
+        fn resolve(&self, _host: &str) -> io::Result<Vec<std::net::IpAddr>> {
             let client = self.client.lock().unwrap().clone().unwrap();
             let address = client.post(&self.url).body("127.0.0.1").send()?;
             Ok(vec![address.text().parse().unwrap()])
@@ -265,7 +292,7 @@ fn a_reply_outlives_its_client() {
     });
     let reply = client().get(server.url("/")).open().unwrap();
     server.signal("go");
-    assert_eq!(in_time(move || std::io::read_to_string(reply).unwrap()), "somemore");
+    assert_eq!(in_time(move || io::read_to_string(reply).unwrap()), "somemore");
     server.await_open(0);
 }
 
@@ -301,3 +328,6 @@ fn one_static_client_serves_threads_that_come_and_go() {
     }
     assert_eq!(server.requests(), 24);
 }
+
+/// Needs more than 128 reads of 64 KiB.
+const LONG: usize = 10 << 20;
