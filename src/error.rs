@@ -198,6 +198,19 @@ impl Error {
         Self::new(ErrorKind::ShutDown, "the client was shut down; make a new one to go on")
     }
 
+    /// The call was made inside of an event loop, and only this could let it begin.
+    #[cold]
+    pub(crate) fn waits_for_itself() -> Self {
+        Self::new(
+            ErrorKind::Limit,
+            "a `tracing` subscriber called where an event loop told it something, and all places \
+             that the call could have are held by what that event loop runs, which stands still \
+             until the subscriber returns (have another thread make the call, or allow more \
+             connections with `Limits`)",
+        )
+        .in_phase(Phase::Queue)
+    }
+
     #[cold]
     pub(crate) fn no_answer() -> Self {
         Self::new(ErrorKind::Internal, "the exchange ended without an answer")

@@ -2,6 +2,8 @@
 
 #![expect(dead_code, unreachable_pub, unused_imports, reason = "a lease needs little of them")]
 
+#[path = "../../src/transport/pool/inside.rs"]
+mod inside;
 #[path = "../../src/transport/pool/queue.rs"]
 mod queue;
 #[path = "../../src/transport/pool/route.rs"]

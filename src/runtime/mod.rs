@@ -35,6 +35,7 @@ use crate::{
     life::Life,
     lifecycle::Shutdown,
     origin::Route,
+    priority::Priority,
     stats::Stats,
     steward::Tended,
     threads::Crew,
@@ -81,6 +82,10 @@ impl Runtime {
         waits_next: bool,
     ) -> Ticket {
         job.order.avoid = lend::inside();
+        if job.order.avoid.is_some() {
+            // Whatever it is for, all calls of that lane wait for it.
+            job.order.priority = Priority::Interactive;
+        }
         let may_attend = self.lends && lend::may_attend();
         // A guest that could not drive would only be woken twice.
         job.order.may_be_invited &= self.lends && waits_next && lend::may_lend();
@@ -170,12 +175,13 @@ impl Lender {
     }
 }
 
-fn start_dial(lanes: &Weak<Lanes>, dial: Dial, connector: &Arc<Connector>) {
+fn start_dial(lanes: &Weak<Lanes>, mut dial: Dial, connector: &Arc<Connector>) {
     let Some(lanes) = lanes.upgrade() else { return drop(dial) };
     let (lane, on_lane) = match lanes.for_dial(dial.avoid(), dial.elsewhere()) {
         Ok(chosen) => chosen,
         Err(error) => return dial.fail(error),
     };
+    dial.put_on(lane.wheel().number());
     // Whoever asked for it will wait, and may as well drive its dial.
     let seen_to = lend::submits().then(|| lane.wheel().attended());
     let connector = Arc::clone(connector);

@@ -8,6 +8,7 @@
 //! One mutex guards the books (`state.rs`, the file to read first). It is held for a few moves
 //! only: never across an await, a wake-up, a send or a drop of a job.
 
+mod inside;
 #[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "what only HTTP/2 shares"))]
 mod place;
 mod queue;
@@ -121,6 +122,10 @@ impl Pool {
                     job.refuse(Error::shut_down());
                     break;
                 }
+                Placement::InVain(job) => {
+                    job.refuse(Error::waits_for_itself());
+                    break;
+                }
             }
             state = self.lock();
         }
@@ -184,6 +189,7 @@ impl Pool {
             // It has waited before, so its caller is where it was.
             Placement::Queued(effects, _) => effects,
             Placement::Refused(job) => return job.refuse(Error::shut_down()),
+            Placement::InVain(job) => return job.refuse(Error::waits_for_itself()),
         };
         self.carry_out(effects);
     }
@@ -198,8 +204,8 @@ impl Pool {
         WarmUp { warming: OfProcess::new(warming), awaited }
     }
 
-    fn place_freed(self: &Arc<Self>, route: &Route, connection: u64) {
-        let effects = self.lock().place_freed(route, connection);
+    fn place_freed(self: &Arc<Self>, route: &Route, connection: u64, lane: Option<usize>) {
+        let effects = self.lock().place_freed(route, connection, lane);
         self.carry_out(effects);
     }
 

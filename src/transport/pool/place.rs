@@ -32,11 +32,13 @@ pub(crate) struct Place {
     route: Route,
     /// The connection's number; 0 while it is being dialed.
     connection: Arc<AtomicU64>,
+    /// `None` until it is known.
+    lane: Option<usize>,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.pool.place_freed(&self.route, self.connection.load(Ordering::Relaxed));
+        self.pool.place_freed(&self.route, self.connection.load(Ordering::Relaxed), self.lane);
     }
 }
 
@@ -61,6 +63,7 @@ impl Dial {
             pool: Arc::clone(&pool),
             route: Arc::clone(&order.route),
             connection: Arc::clone(&connection),
+            lane: None,
         };
         Self {
             place: Some(place),
@@ -90,6 +93,14 @@ impl Dial {
     /// The lanes that the connection is to take load from, by being on another one.
     pub(crate) fn elsewhere(&self) -> LaneSet {
         self.order.as_ref().map_or_else(LaneSet::default, |order| order.elsewhere)
+    }
+
+    /// Says on which lane it is going to be made.
+    pub(crate) fn put_on(&mut self, lane: usize) {
+        if let Some(place) = &mut self.place {
+            self.pool.lock().put_on_lane(&self.route, lane);
+            place.lane = Some(lane);
+        }
     }
 
     pub(crate) fn timeouts(&self) -> &Timeouts {

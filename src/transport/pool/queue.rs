@@ -24,6 +24,11 @@ impl Waiter {
         let is_background = job.order.priority == Priority::Background;
         Self { ticket, job, dialing: false, is_background }
     }
+
+    /// Whether its caller is inside of a lane.
+    const fn is_insider(&self) -> bool {
+        self.job.order.avoid.is_some()
+    }
 }
 
 /// Two rows, each in the order of its tickets.
@@ -32,6 +37,8 @@ pub(super) struct Queue {
     /// The interactive jobs, and those of the background whose turn has come.
     interactive: VecDeque<Waiter>,
     background: VecDeque<Waiter>,
+    /// How many have callers inside of lanes; those are never of the background.
+    insiders: usize,
 }
 
 impl Queue {
@@ -53,6 +60,7 @@ impl Queue {
 
     /// Puts a job where its ticket belongs: at the end, unless it was in the queue before.
     pub(super) fn enter(&mut self, waiter: Waiter) {
+        self.insiders += usize::from(waiter.is_insider());
         let row = if waiter.is_background { &mut self.background } else { &mut self.interactive };
         enter(row, waiter);
     }
@@ -63,7 +71,9 @@ impl Queue {
             Some(_) => &mut self.interactive,
             None => &mut self.background,
         };
-        row.remove(find(row, ticket)?)
+        let waiter = row.remove(find(row, ticket)?)?;
+        self.insiders -= usize::from(waiter.is_insider());
+        Some(waiter)
     }
 
     pub(super) fn get_mut(&mut self, ticket: u64) -> Option<&mut Waiter> {
@@ -87,14 +97,16 @@ impl Queue {
         suits: impl Fn(&Order) -> bool,
     ) -> Option<Waiter> {
         let suits = |waiter: &Waiter| suits(&waiter.job.order);
-        if let Some(at) = self.interactive.iter().position(suits) {
-            return self.interactive.remove(at);
-        }
-        if !may_begin_background {
+        let waiter = if let Some(at) = self.interactive.iter().position(suits) {
+            self.interactive.remove(at)?
+        } else if may_begin_background {
+            let at = self.background.iter().position(suits)?;
+            self.background.remove(at)?
+        } else {
             return None;
-        }
-        let at = self.background.iter().position(suits)?;
-        self.background.remove(at)
+        };
+        self.insiders -= usize::from(waiter.is_insider());
+        Some(waiter)
     }
 
     /// The jobs in the order in which they are served.
@@ -102,10 +114,24 @@ impl Queue {
         self.interactive.iter().chain(&self.background)
     }
 
-    /// The first job that no dial was started for; one of the background only if it may begin.
+    /// The job that the next dial is started for: the first that has none, those from inside of
+    /// lanes before others, as not every dial will do for them; one of the background only if it
+    /// may begin.
     pub(super) fn undialed_mut(&mut self, may_begin_background: bool) -> Option<&mut Waiter> {
+        let only_insiders = self.undialed_insiders() > 0;
         let background = self.background.iter_mut().filter(|_| may_begin_background);
-        self.interactive.iter_mut().chain(background).find(|waiter| !waiter.dialing)
+        let is_next =
+            |waiter: &&mut Waiter| !waiter.dialing && (waiter.is_insider() || !only_insiders);
+        self.interactive.iter_mut().chain(background).find(is_next)
+    }
+
+    /// How many callers inside of lanes wait without a dial of their own.
+    pub(super) fn undialed_insiders(&self) -> usize {
+        if self.insiders == 0 {
+            return 0;
+        }
+        let insiders = self.interactive.iter().filter(|waiter| waiter.is_insider());
+        insiders.filter(|waiter| !waiter.dialing).count()
     }
 
     pub(super) fn has_background(&self) -> bool {
@@ -125,6 +151,7 @@ impl Queue {
     }
 
     pub(super) fn drain(&mut self) -> impl Iterator<Item = Waiter> {
+        self.insiders = 0;
         self.interactive.drain(..).chain(self.background.drain(..))
     }
 }

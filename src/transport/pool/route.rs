@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{
+    inside::Berths,
     queue::Queue,
     spread::Busyness,
     state::{Effect, Effects},
@@ -25,6 +26,7 @@ pub(super) struct RouteState {
     /// Connections, idle ones included, and dials.
     pub(super) places: usize,
     pub(super) dials: usize,
+    pub(super) berths: Berths,
     /// Connections that were told to close and still hold their places.
     pub(super) closing: Vec<u64>,
     /// Idle HTTP/1 connections, the newest last.
@@ -123,6 +125,7 @@ impl RouteState {
             protocol,
             places: 0,
             dials: 0,
+            berths: Berths::default(),
             closing: Vec::new(),
             idle: Vec::new(),
             shared: Vec::new(),
@@ -215,13 +218,15 @@ impl RouteState {
     pub(super) fn dials_wanted(&self, learns: bool) -> usize {
         let warming = self.warming.iter().map(|warming| warming.missing(self)).max().unwrap_or(0);
         let wanted = self.queue.len().max(warming + self.dials);
-        match self.protocol {
+        let wanted = match self.protocol {
             Protocol::Http1 | Protocol::Unlearnable => wanted,
             // One new connection serves many.
             Protocol::Http2 => wanted.div_ceil(self.streams_expected()),
             Protocol::Unknown if learns => wanted.min(1),
             Protocol::Unknown => wanted,
-        }
+        };
+        // Those may be on a lane that stands still until who is inside of it is served.
+        wanted.max(self.dials + self.queue.undialed_insiders())
     }
 
     /// What one more HTTP/2 connection will carry.

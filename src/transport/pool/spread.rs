@@ -18,7 +18,7 @@ use crate::{moment::Moment, origin::Route};
 pub(crate) struct LaneSet(u64);
 
 impl LaneSet {
-    fn insert(&mut self, lane: usize) {
+    pub(super) fn insert(&mut self, lane: usize) {
         self.0 |= 1 << (lane % 64);
     }
 

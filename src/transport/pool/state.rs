@@ -38,6 +38,8 @@ pub(super) enum Placement {
     Queued(Effects, Option<Arc<Doorstep>>),
     /// The pool is closed.
     Refused(Box<Job>),
+    /// Nothing could ever let it begin, because its caller waits.
+    InVain(Box<Job>),
 }
 
 /// What has to be done after the books have changed.
@@ -154,6 +156,9 @@ impl State {
         {
             self.has_begun(priority);
             return Placement::Run(mailbox, job, idle_since);
+        }
+        if self.would_wait_for_itself(&job.order) {
+            return Placement::InVain(job);
         }
         let mut effects = Vec::new();
         let route = Arc::clone(&job.order.route);
@@ -331,7 +336,12 @@ impl State {
     }
 
     /// A place is free: its socket is closed, or its dial has ended without one.
-    pub(super) fn place_freed(&mut self, route: &Route, connection: u64) -> Effects {
+    pub(super) fn place_freed(
+        &mut self,
+        route: &Route,
+        connection: u64,
+        lane: Option<usize>,
+    ) -> Effects {
         let mut effects = Vec::new();
         self.places -= 1;
         if let Some(traffic) = self.carriers.remove(&connection) {
@@ -339,6 +349,7 @@ impl State {
         }
         if let Some(state) = self.routes.get_mut(route) {
             self.closing -= usize::from(state.place_freed(connection));
+            lane.into_iter().for_each(|lane| state.berths.remove(lane));
         }
         // Those who wait for longer first, if the bounds of the client were in their way.
         self.settle_if_short(&mut effects);

@@ -168,6 +168,7 @@ fn warm_up(pool: &Arc<Pool>, route: &Route) {
 
 /// A dial, and the connection that comes of it.
 fn live(mut dial: Dial, sockets: &Arc<Sockets>) {
+    dial.put_on(0);
     if thread_rng().gen_bool(0.15) {
         return dial.fail(Error::new(ErrorKind::Internal, "refused"));
     }

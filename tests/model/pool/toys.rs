@@ -55,6 +55,10 @@ pub(crate) mod error {
         pub(crate) fn shut_down() -> Self {
             Self
         }
+
+        pub(crate) fn waits_for_itself() -> Self {
+            Self
+        }
     }
 }
 

@@ -47,7 +47,7 @@ fn the_books_balance_whatever_happens_and_everybody_is_served() {
 
 fn step(world: &mut World, random: &mut Random, hosts: &[Route]) {
     let host = &hosts[random.below(hosts.len())];
-    match random.below(13) {
+    match random.below(14) {
         0..=3 => {
             let priority = match random.below(3) {
                 0 => Priority::Background,
@@ -93,6 +93,9 @@ fn step(world: &mut World, random: &mut Random, hosts: &[Route]) {
                 let load = if random.below(4) == 0 { 0 } else { 100 };
                 world.look_at_load(busy[random.below(busy.len())], load);
             }
+        }
+        12 => {
+            world.insider(host, random.below(2));
         }
         _ => world.let_close(),
     }

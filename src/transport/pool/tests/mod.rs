@@ -1,5 +1,6 @@
 //! The books under everything that can happen to them.
 
 mod any_order;
+mod inside;
 mod rules;
 mod world;

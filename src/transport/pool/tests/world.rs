@@ -41,7 +41,8 @@ pub(super) fn route(url: &str) -> Route {
 
 pub(super) struct World {
     pub(super) state: State,
-    wheel: Arc<Wheel>,
+    /// Of two lanes.
+    wheels: [Arc<Wheel>; 2],
     pub(super) dials: Vec<DialOrder>,
     /// By number.
     pub(super) connections: HashMap<u64, Connection>,
@@ -60,6 +61,7 @@ pub(super) struct Waiting {
 
 pub(super) struct Connection {
     pub(super) route: Route,
+    pub(super) lane: usize,
     mailbox: Mailbox,
     _jobs: Jobs,
     is_http2: bool,
@@ -75,7 +77,7 @@ impl World {
     pub(super) fn with(limits: Limits, options: ConnectionOptions) -> Self {
         Self {
             state: State::new(limits, options, true),
-            wheel: Wheel::new(0, false, nobody(), Arc::new(nobody())),
+            wheels: [0, 1].map(|lane| Wheel::new(lane, false, nobody(), Arc::new(nobody()))),
             dials: Vec::new(),
             connections: HashMap::new(),
             waiting: HashMap::new(),
@@ -86,6 +88,21 @@ impl World {
 
     /// A call comes; its ticket.
     pub(super) fn call(&mut self, route: &Route, priority: Priority, fresh: bool) -> u64 {
+        self.place(route, priority, fresh, None).expect("it may wait")
+    }
+
+    /// A call comes from inside of a lane; its ticket, or nothing if it would wait for itself.
+    pub(super) fn insider(&mut self, route: &Route, lane: usize) -> Option<u64> {
+        self.place(route, Priority::Interactive, false, Some(lane))
+    }
+
+    fn place(
+        &mut self,
+        route: &Route,
+        priority: Priority,
+        fresh: bool,
+        avoid: Option<usize>,
+    ) -> Option<u64> {
         let watch = Arc::new(Watch::new(None, Moment::now()));
         let target = Target {
             scheme: Scheme::HTTP,
@@ -103,7 +120,7 @@ impl World {
             priority,
             attempt: 1,
             fresh,
-            avoid: None,
+            avoid,
             lane_watches: false,
             may_be_invited: false,
         };
@@ -114,9 +131,14 @@ impl World {
             Placement::Run(mailbox, job, _) => self.begin(&mailbox, job, ticket),
             Placement::Queued(effects, _) => self.carry_out(effects),
             Placement::Refused(_) => panic!("the books are open"),
+            Placement::InVain(_) => {
+                self.waiting.remove(&ticket);
+                self.check();
+                return None;
+            }
         }
         self.check();
-        ticket
+        Some(ticket)
     }
 
     pub(super) fn interactive(&mut self, route: &Route) -> u64 {
@@ -141,7 +163,10 @@ impl World {
     pub(super) fn carry_out(&mut self, effects: Effects) {
         for effect in effects {
             match effect {
-                Effect::Dial(order) => self.dials.push(order),
+                Effect::Dial(order) => {
+                    self.state.put_on_lane(&order.route, lane_of(&order));
+                    self.dials.push(order);
+                }
                 Effect::Run(mailbox, job, ticket) => self.begin(&mailbox, job, ticket),
                 Effect::Close(mailbox) => {
                     let told = self.connections.values_mut().find(|c| c.mailbox.is_same(&mailbox));
@@ -165,10 +190,12 @@ impl World {
     /// A dial succeeds; the connection's number.
     pub(super) fn connect(&mut self, at: usize) -> u64 {
         let dial = self.dials.remove(at);
-        let (mailbox, jobs) = Mailbox::open(&self.wheel, Weak::new());
+        let lane = lane_of(&dial);
+        let (mailbox, jobs) = Mailbox::open(&self.wheels[lane], Weak::new());
         let is_http2 = speaks_http2(&dial.route);
         let connection = |mailbox| Connection {
             route: Arc::clone(&dial.route),
+            lane,
             mailbox,
             _jobs: jobs,
             is_http2,
@@ -213,7 +240,7 @@ impl World {
             Bereaved::Warming(_) => self.warmed.push((0, 0)),
             Bereaved::Nobody => {}
         }
-        let effects = self.state.place_freed(&dial.route, 0);
+        let effects = self.state.place_freed(&dial.route, 0, Some(lane_of(&dial)));
         self.carry_out(effects);
         self.check();
     }
@@ -223,8 +250,9 @@ impl World {
         let connection = self.connections.get_mut(&number).expect("a connection that is there");
         connection.exchanges -= 1;
         let (route, mailbox) = (Arc::clone(&connection.route), connection.mailbox.clone());
+        let lane = connection.lane;
         if connection.is_http2 {
-            let (job, effects) = self.state.stream_ended(&route, number, 0, StreamEnd::Fine);
+            let (job, effects) = self.state.stream_ended(&route, number, lane, StreamEnd::Fine);
             // It goes on at once, whatever it is told afterwards.
             if let Some(job) = job {
                 let ticket = self.ticket_of(&job);
@@ -266,7 +294,7 @@ impl World {
             }
         };
         self.carry_out(effects);
-        let effects = self.state.place_freed(&connection.route, number);
+        let effects = self.state.place_freed(&connection.route, number, Some(connection.lane));
         self.carry_out(effects);
     }
 
@@ -311,6 +339,7 @@ impl World {
         assert!(state.dials <= state.limits.dials_total);
         assert_eq!(sum(|route| route.queue.len()), self.waiting.len());
         for (name, route) in &state.routes {
+            assert_eq!(route.places, route.berths.total(), "{name}");
             assert!(route.dials <= route.bounds.dials, "{name}");
             // What was opened before it was known to speak HTTP/2 may be more than it would be.
             let places_max = route.bounds.places.max(route.bounds.http2_connections);
@@ -329,6 +358,11 @@ impl World {
 
 /// What each HTTP/2 connection carries.
 pub(super) const STREAMS: usize = 3;
+
+/// The lane of a dial: the first, or the second if the caller is inside of that.
+fn lane_of(order: &DialOrder) -> usize {
+    usize::from(order.avoid == Some(0))
+}
 
 /// A post that no thread is needed for.
 fn nobody() -> Post {
