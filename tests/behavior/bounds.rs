@@ -1,8 +1,13 @@
 //! How many connections there may be, to whom, and who gets the next one.
 
-use std::{thread, time::Duration};
+use std::{
+    io::{self, Read as _},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
-use abide::{Budget, Client, HostOptions, Limits, Reply, Timeouts};
+use abide::{Budget, Client, Feedback, HostOptions, Limits, Reply, Timeouts};
 
 use crate::{
     clients::{await_quiet, await_stats, builder},
@@ -222,7 +227,7 @@ fn cancels_and_resets_and_panics_leave_the_bound_exact() {
                 let mut random = crate::random::Random::new(thread + 1);
                 for _ in 0..40 {
                     let path = ["/", "/reset", "/close", "/half"][random.below(4)];
-                    let feedback = abide::Feedback::new();
+                    let feedback = Feedback::new();
                     if random.below(3) == 0 {
                         let canceller = feedback.clone();
                         feedback.on_download(move |_| canceller.cancel());
@@ -244,3 +249,37 @@ fn cancels_and_resets_and_panics_leave_the_bound_exact() {
     other.signal("/go");
     calls.into_iter().for_each(|call| drop(call.join()));
 }
+
+#[test]
+fn a_connection_handed_on_after_a_streamed_reply_does_not_stand_still() {
+    let server = Arc::new(Server::http(|exchange| {
+        exchange.begin_reply(200, &[("content-length", "8")]);
+        exchange.write("some");
+        exchange.await_signal(exchange.target(), 1);
+        exchange.write("more");
+    }));
+    let own = HostOptions::default().places(1);
+    let started = Instant::now();
+    // Each with threads of its own: one that has come once to look after a connection stays.
+    for client in 0..CLIENTS {
+        let shared = builder().host_options(&server.addr().to_string(), own).build().unwrap();
+        let callers = [(); 2].map(|()| {
+            let (client, server, path) =
+                (shared.clone(), Arc::clone(&server), format!("/{client}"));
+            start(move || {
+                // Who gives feedback is not invited to attend its connection.
+                let call = client.get(server.url(&path)).feedback(Feedback::new());
+                let (mut reply, mut some) = (call.open().unwrap(), [0; 4]);
+                reply.read_exact(&mut some).unwrap();
+                server.signal(&path);
+                assert_eq!(io::read_to_string(reply).unwrap(), "more");
+            })
+        });
+        callers.into_iter().for_each(Running::join);
+    }
+    assert!(started.elapsed() < STEWARDS_PATIENCE * CLIENTS / 2, "{:?}", started.elapsed());
+}
+
+const CLIENTS: u32 = 30;
+/// After so much time connections are looked after that everybody has left.
+const STEWARDS_PATIENCE: Duration = Duration::from_millis(100);

@@ -96,6 +96,7 @@ where
     async fn serve(&mut self, mut next: Next) -> Parting {
         let mut free_since = Moment::now();
         loop {
+            let is_handed_on = matches!(next, Next::Job(_));
             let job = match next {
                 Next::Job(job) => Some(job),
                 Next::Idle => self.wait_for_job(free_since).await,
@@ -106,7 +107,7 @@ where
                 next = self.member.next_job(free_since, self.uses() == 0);
                 continue;
             }
-            let parting = self.exchange(job).await;
+            let parting = self.exchange(job, is_handed_on).await;
             if !(parting.leaves_it_whole() && !self.is_worn_out() && self.is_reusable().await) {
                 return parting;
             }
@@ -152,7 +153,8 @@ where
         None
     }
 
-    async fn exchange(&mut self, job: Box<Job>) -> Parting {
+    /// Makes the exchange of a job; nobody has seen yet to who drives for one that `is_handed_on`.
+    async fn exchange(&mut self, job: Box<Job>, mut is_handed_on: bool) -> Parting {
         // Taken apart where it is: what is needed is a part of it.
         let Job {
             order:
@@ -193,13 +195,17 @@ where
         let mut running = pin!(exchange.run(response, &mut self.driver, lull));
         poll_fn(|cx| {
             let polled = running.as_mut().poll(cx);
-            if polled.is_pending()
-                && let Some((doorstep, life)) = guest.take()
-            {
-                // The request is on its way; the answer is the caller's to receive.
+            if polled.is_ready() {
+                return polled;
+            }
+            // The request is on its way; the answer is its caller's to receive, or the lane's.
+            if let Some((doorstep, life)) = guest.take() {
                 doorstep.invite(&self.setup.wheel, life);
             }
-            polled
+            if std::mem::take(&mut is_handed_on) {
+                self.setup.wheel.see_to_it();
+            }
+            Poll::Pending
         })
         .await
     }
