@@ -169,12 +169,12 @@ impl Http2 {
                 streams_max = allowed;
                 self.member.streams_changed(streams_max);
             }
+            // Behind the word to close there may be a job yet.
             while let Poll::Ready(given) = jobs.poll_next(cx) {
-                let Some(given) = given else {
-                    self.retire();
-                    break;
-                };
-                self.begin(given);
+                match given {
+                    Some(given) => self.begin(given),
+                    None => self.retire(),
+                }
             }
             // It is jobs that would go elsewhere, so they are occasion enough.
             if let Some(load) = gauge.as_mut().and_then(|gauge| gauge.read(Moment::now())) {
