@@ -4,7 +4,7 @@ use super::{
     Pool,
     route::{Idle, Shared, StreamEnd},
     spread::LaneSet,
-    state::{Bereaved, DialOrder, Next},
+    state::{Bereaved, DialOrder, Next, PlaceOfDial},
 };
 use crate::{
     error::{Error, ErrorKind},
@@ -34,10 +34,15 @@ pub(crate) struct Place {
     connection: Arc<AtomicU64>,
     /// `None` until it is known.
     lane: Option<usize>,
+    /// Whether the books have it back already.
+    is_given_back: bool,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
+        if self.is_given_back {
+            return;
+        }
         self.pool.place_freed(&self.route, self.connection.load(Ordering::Relaxed), self.lane);
     }
 }
@@ -64,6 +69,7 @@ impl Dial {
             route: Arc::clone(&order.route),
             connection: Arc::clone(&connection),
             lane: None,
+            is_given_back: false,
         };
         Self {
             place: Some(place),
@@ -171,9 +177,15 @@ impl Dial {
 
     fn end(&mut self, error: Error) {
         let Some(order) = self.order.take() else { return };
-        let (bereaved, effects) = self.pool.lock().dial_failed(&order);
-        // The place first: whoever learns of the failure finds it free.
-        self.place = None;
+        // Whoever learns of the failure finds the place free.
+        let place = match &mut self.place {
+            None => PlaceOfDial::WithSocket,
+            Some(place) => {
+                place.is_given_back = true;
+                PlaceOfDial::Free { lane: place.lane }
+            }
+        };
+        let (bereaved, effects) = self.pool.lock().dial_failed(&order, place);
         self.pool.carry_out(effects);
         match bereaved {
             Bereaved::Job(job) => job.refuse(error),

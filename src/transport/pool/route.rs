@@ -348,9 +348,15 @@ impl RouteState {
         told.map(|at| self.closing.swap_remove(at)).is_some()
     }
 
+    /// How many connections are open.
+    pub(super) const fn open(&self) -> usize {
+        // Where a handshake over an open socket fails, the place is free before the dial has ended.
+        self.places.saturating_sub(self.dials)
+    }
+
     pub(super) fn stats(&self, route: &Route) -> RouteStats {
         let connections = Connections {
-            open: self.places - self.dials,
+            open: self.open(),
             idle: self.idle_connections(),
             queued: self.queue.len(),
             dialing: self.dials,
@@ -360,6 +366,7 @@ impl RouteState {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.places == 0 && self.queue.is_empty() && self.warming.is_empty()
+        let is_unused = self.places == 0 && self.dials == 0;
+        is_unused && self.queue.is_empty() && self.warming.is_empty()
     }
 }

@@ -88,6 +88,15 @@ pub(super) enum Bereaved {
     Nobody,
 }
 
+/// Where the place of a dial is that has failed.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum PlaceOfDial {
+    /// It goes, or has gone, with the socket.
+    WithSocket,
+    /// No socket has it; the lane is known once the dial was given to one.
+    Free { lane: Option<usize> },
+}
+
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) routes: ByRoute<RouteState>,
@@ -301,8 +310,15 @@ impl State {
         self.next_connection
     }
 
-    /// A dial has failed; who waited for it, if anybody still does.
-    pub(super) fn dial_failed(&mut self, dial: &DialOrder) -> (Bereaved, Effects) {
+    /// A dial has failed, and gives its place back if no socket has it; who waited for it, if anybody
+    /// still does.
+    ///
+    /// One step, so that nobody's connection is closed for the sake of a place that is free.
+    pub(super) fn dial_failed(
+        &mut self,
+        dial: &DialOrder,
+        place: PlaceOfDial,
+    ) -> (Bereaved, Effects) {
         let state = self.dial_ended(dial);
         if !dial.elsewhere.is_empty() {
             state.spread_not_before = Moment::now().plus(SPREAD_PAUSE);
@@ -318,9 +334,13 @@ impl State {
                 warming.map_or(Bereaved::Nobody, Bereaved::Warming)
             }
         };
+        if let PlaceOfDial::Free { lane } = place {
+            return (bereaved, self.place_freed(&dial.route, 0, lane));
+        }
         let mut effects = Vec::new();
         self.settle(&dial.route, &mut effects);
         self.settle_if_short(&mut effects);
+        self.forget_empty(&dial.route);
         (bereaved, effects)
     }
 

@@ -78,14 +78,13 @@ impl Warming {
         if state.protocol == Protocol::Http2 && !state.shared.is_empty() {
             return true;
         }
-        let open = state.places - state.dials;
-        open >= self.connections || (state.dials == 0 && !has_room)
+        state.open() >= self.connections || (state.dials == 0 && !has_room)
     }
 
     fn end(self, state: &RouteState) -> Effect {
         let warmed = Warmed {
             opened: self.opened,
-            open: state.places - state.dials,
+            open: state.open(),
             is_http2: state.protocol == Protocol::Http2,
         };
         Effect::Warmed(self.answer, Ok(warmed))

@@ -58,8 +58,9 @@ fn step(world: &mut World, random: &mut Random, hosts: &[Route]) {
         }
         4..=5 if !world.dials.is_empty() => {
             let at = random.below(world.dials.len());
-            match random.below(5) {
+            match random.below(6) {
                 0 => world.fail_dial(at),
+                1 => world.fail_handshake(at),
                 _ => {
                     world.connect(at);
                 }

@@ -273,6 +273,40 @@ fn a_warm_up_opens_what_the_bounds_allow_and_takes_nothing_from_others() {
 }
 
 #[test]
+fn a_warm_up_fails_with_a_handshake_whose_socket_is_closed_already() {
+    let mut world = World::new(Limits::default());
+    let host = route("https://host2/");
+    let (answer, _awaited) = bridge::reply();
+    let order = WarmOrder {
+        route: Arc::clone(&host),
+        connections: 1,
+        timeouts: Timeouts::none(),
+        avoid: None,
+    };
+    let (_, effects) = world.state.warm(order, answer);
+    world.carry_out(effects);
+    world.fail_handshake(0);
+    assert_eq!(world.warmed, [(0, 0)]);
+    assert_eq!((world.state.stats().open(), world.state.stats().dialing()), (0, 0));
+}
+
+#[test]
+fn a_failed_dial_costs_no_other_host_its_idle_connection() {
+    let mut world = World::new(Limits::default().places_total(2).dials_per_route(1));
+    let (healthy, dead) = (route("http://a1/"), route("http://b1/"));
+    world.interactive(&healthy);
+    let idle = world.connect(0);
+    world.finish(idle);
+    for _ in 0..3 {
+        world.interactive(&dead);
+    }
+    while !world.dials.is_empty() {
+        world.fail_dial(0);
+    }
+    assert!(!world.connections[&idle].is_told_to_close);
+}
+
+#[test]
 fn hosts_have_their_own_bounds() {
     let mut options = ConnectionOptions::default();
     options.hosts.set("host1", HostOptions::default().places(2).dials(1)).expect("a host");

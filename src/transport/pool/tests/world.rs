@@ -11,7 +11,7 @@ use http::{
 
 use super::super::{
     route::{Idle, Protocol, RouteState, Shared, StreamEnd},
-    state::{Bereaved, DialOrder, Effect, Effects, Next, Placement, State},
+    state::{Bereaved, DialOrder, Effect, Effects, Next, PlaceOfDial, Placement, State},
 };
 use crate::{
     host_options::ConnectionOptions,
@@ -233,15 +233,25 @@ impl World {
 
     pub(super) fn fail_dial(&mut self, at: usize) {
         let dial = self.dials.remove(at);
-        let (bereaved, effects) = self.state.dial_failed(&dial);
+        self.dial_failed(&dial, PlaceOfDial::Free { lane: Some(lane_of(&dial)) });
+    }
+
+    /// A dial fails after it had opened a socket, which is closed first.
+    pub(super) fn fail_handshake(&mut self, at: usize) {
+        let dial = self.dials.remove(at);
+        let effects = self.state.place_freed(&dial.route, 0, Some(lane_of(&dial)));
+        self.carry_out(effects);
+        self.dial_failed(&dial, PlaceOfDial::WithSocket);
+    }
+
+    fn dial_failed(&mut self, dial: &DialOrder, place: PlaceOfDial) {
+        let (bereaved, effects) = self.state.dial_failed(dial, place);
         self.carry_out(effects);
         match bereaved {
             Bereaved::Job(_) => drop(self.waiting.remove(&dial.ticket)),
             Bereaved::Warming(_) => self.warmed.push((0, 0)),
             Bereaved::Nobody => {}
         }
-        let effects = self.state.place_freed(&dial.route, 0, Some(lane_of(&dial)));
-        self.carry_out(effects);
         self.check();
     }
 
