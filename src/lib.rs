@@ -226,6 +226,7 @@ mod used_connection;
 mod view;
 mod watch;
 mod wheel;
+mod whole;
 
 pub mod guide;
 

@@ -148,6 +148,37 @@ fn a_streamed_body_takes_little_memory_however_fast_it_comes() {
 
 const STREAM_BYTES: usize = 16 << 20;
 
+#[test]
+fn a_large_body_is_put_together_in_memory_that_is_taken_once() {
+    let chunk = [b"10000\r\n".as_slice(), &[7; 64 << 10], b"\r\n"].concat();
+    let chunked = [chunk.repeat(LARGE_BYTES >> 16).as_slice(), b"0\r\n\r\n"].concat();
+    // Whoever does not know how much will come keeps what has come.
+    for (length, framed, taken) in [
+        (format!("content-length: {LARGE_BYTES}"), vec![7; LARGE_BYTES], 1),
+        ("transfer-encoding: chunked".to_owned(), chunked, 2),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let head = format!("HTTP/1.1 200 OK\r\n{length}\r\n\r\n");
+        thread::spawn(move || {
+            let mut stream = listener.accept().unwrap().0;
+            while let Ok(1..) = stream.read(&mut [0; 1024]) {
+                stream.write_all(head.as_bytes()).unwrap();
+                stream.write_all(&framed).unwrap();
+            }
+        });
+        let client = builder().build().unwrap();
+        let receive = || assert_eq!(client.get(&url).send().unwrap().bytes().len(), LARGE_BYTES);
+        receive();
+        let round = || allocation_counter::measure(receive);
+        let counted = (0..ROUNDS).map(|_| round().bytes_total).min().unwrap();
+        let bytes_max = (taken * LARGE_BYTES + (3 << 19)) as u64;
+        assert!(counted <= bytes_max, "{length}: {counted} bytes");
+    }
+}
+
+const LARGE_BYTES: usize = 15 << 20;
+
 /// Nobody is asked, so that the server may answer once only.
 #[cfg(feature = "cache")]
 #[test]

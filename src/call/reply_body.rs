@@ -1,7 +1,7 @@
 //! The body of a call's reply as its caller gets it: content codings are undone here, outside of
 //! all loops, so that whatever is inside them sees what the wire said.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, Method, header};
 
 use super::OpenBody;
@@ -14,6 +14,7 @@ use crate::{
     phase::Phase,
     policy::encoding::{self, Chain, Malformed},
     reply::{Reply, ReplyHead, Undone},
+    whole::Whole,
 };
 
 /// What is left of a body; dropping it ends the exchange.
@@ -109,10 +110,11 @@ impl ReplyBody {
         begun: Bytes,
         bytes_max: Option<u64>,
     ) -> Result<Bytes> {
-        let mut body = Whole::from(begun);
+        let mut body = Whole::new(None);
+        body.add(begun);
         while let Some(piece) = self.next(cx).await? {
             body.add(piece);
-            if bytes_max.is_some_and(|max| body.len() as u64 > max) {
+            if bytes_max.is_some_and(|max| body.len() > max) {
                 let message = "the body is larger than what is kept in memory (change the limit \
                                with `Limits::body_bytes`)";
                 return Err(Error::new(ErrorKind::Limit, message).in_phase(Phase::Body));
@@ -170,36 +172,5 @@ impl Undone {
         let length = headers.remove(header::CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
         Some(Self { codings, length })
-    }
-}
-
-/// A body in one piece; what comes in one piece is not copied.
-struct Whole {
-    first: Bytes,
-    rest: BytesMut,
-}
-
-impl Whole {
-    fn from(first: Bytes) -> Self {
-        Self { first, rest: BytesMut::new() }
-    }
-
-    fn add(&mut self, piece: Bytes) {
-        if self.len() == 0 {
-            self.first = piece;
-            return;
-        }
-        if self.rest.is_empty() {
-            self.rest.extend_from_slice(&std::mem::take(&mut self.first));
-        }
-        self.rest.extend_from_slice(&piece);
-    }
-
-    fn len(&self) -> usize {
-        self.first.len() + self.rest.len()
-    }
-
-    fn into_bytes(self) -> Bytes {
-        if self.rest.is_empty() { self.first } else { self.rest.freeze() }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming};
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     trailers::Trailers,
     transport::pipe,
     watch::Watch,
+    whole::Whole,
 };
 
 /// Tells how far a body is, and keeps a server from sending framing without content for ever.
@@ -60,14 +61,14 @@ pub(super) async fn collect(
     bytes_max: Option<u64>,
     gauge: &Gauge,
 ) -> Result<(Bytes, Trailers), Failed> {
-    let mut whole = Whole { first: Bytes::new(), rest: BytesMut::new() };
     let mut trailers = Trailers::default();
     let expected = body.size_hint().exact();
+    let mut whole = Whole::new(expected);
     too_large(expected.unwrap_or(0), bytes_max)?;
     while let Some(frame) = next_frame(&mut body).await {
         match frame.map_err(Failed::Wire)?.into_data() {
             Ok(chunk) => {
-                whole.add(chunk, expected);
+                whole.add(chunk);
                 // After the last of it nothing is waited for.
                 let is_last = expected == Some(whole.len());
                 gauge.received(whole.len(), !is_last);
@@ -92,35 +93,6 @@ fn too_large(bytes: u64, bytes_max: Option<u64>) -> Result<(), Failed> {
             .in_phase(Phase::Body),
         )),
         _ => Ok(()),
-    }
-}
-
-struct Whole {
-    first: Bytes,
-    rest: BytesMut,
-}
-
-impl Whole {
-    fn add(&mut self, chunk: Bytes, expected: Option<u64>) {
-        if self.first.is_empty() && self.rest.is_empty() {
-            self.first = chunk;
-            return;
-        }
-        if self.rest.is_empty() {
-            // The server's word is not enough to reserve any amount.
-            let expected = usize::try_from(expected.unwrap_or(0)).unwrap_or(usize::MAX);
-            self.rest.reserve(expected.min(RESERVE_BYTES_MAX).max(self.first.len() + chunk.len()));
-            self.rest.extend_from_slice(&std::mem::take(&mut self.first));
-        }
-        self.rest.extend_from_slice(&chunk);
-    }
-
-    fn len(&self) -> u64 {
-        (self.first.len() + self.rest.len()) as u64
-    }
-
-    fn into_bytes(self) -> Bytes {
-        if self.rest.is_empty() { self.first } else { self.rest.freeze() }
     }
 }
 
@@ -163,4 +135,3 @@ async fn next_frame(body: &mut Incoming) -> Option<hyper::Result<Frame<Bytes>>> 
 /// a large last read of a body hyper looks at once for what follows, before the exchange has seen that
 /// it got further.
 const FRAMING_BYTES_MAX: u64 = (256 << 10) + 2 * (512 << 10);
-const RESERVE_BYTES_MAX: usize = 64 << 20;
