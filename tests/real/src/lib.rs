@@ -235,3 +235,6 @@ pub fn each<'t>(targets: impl IntoIterator<Item = &'t Target>, test: impl Fn(Tar
         test(*target);
     }
 }
+
+/// The file that `warm-gets` asks for between its calls; there is none of that name.
+pub const MARK: &str = "between-two-calls";

@@ -16,4 +16,5 @@ mod proxies;
 mod redirects;
 mod replies;
 mod restarts;
+mod system_calls;
 mod troubles;
