@@ -2,15 +2,20 @@
 
 use std::{
     io::{self, Read as _},
-    sync::Arc,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     thread,
     time::{Duration, Instant},
 };
 
-use abide::{Budget, Client, Feedback, HostOptions, Limits, Reply, Timeouts};
+use abide::{Body, Budget, Client, Feedback, HostOptions, Limits, Phase, Reply, Timeouts};
 
 use crate::{
     clients::{await_quiet, await_stats, builder},
+    random::Random,
     support::{BlackHole, Exchange, Server},
     waiting::{Running, start},
 };
@@ -204,6 +209,82 @@ fn a_queue_that_is_used_up_tells_of_the_replies_of_the_same_host_only() {
     drop(held);
 }
 
+/// What its calls do to a client, and how often they did.
+struct Harm<'s> {
+    client: &'s Client,
+    server: &'s Server,
+    /// Cancelled while the reply came.
+    cancelled: AtomicUsize,
+    /// Left by the panic of a listener while the reply came.
+    panicked: AtomicUsize,
+}
+
+impl Harm<'_> {
+    fn does(&self, random: &mut Random) {
+        match random.below(40) {
+            0 => self.cancels_half_way(),
+            1 => self.panics_half_way(),
+            2..=4 => self.panics_uploading(),
+            _ => self.gets(random),
+        }
+    }
+
+    /// With a listener that ends the call, at its end as a rule.
+    fn gets(&self, random: &mut Random) {
+        let path = ["/", "/reset", "/close", "/half"][random.below(4)];
+        let feedback = Feedback::new();
+        match random.below(9) {
+            0..3 => {
+                let canceller = feedback.clone();
+                feedback.on_download(move |_| canceller.cancel());
+            }
+            3..5 => feedback.on_download(|_| resume_unwind(Box::new("a listener"))),
+            _ => {}
+        }
+        let call = || self.client.get(self.server.url(path)).feedback(&feedback).send();
+        drop(catch_unwind(AssertUnwindSafe(call)));
+    }
+
+    fn cancels_half_way(&self) {
+        let feedback = Feedback::new();
+        let canceller = feedback.clone();
+        feedback.on_download(move |progress| {
+            if progress.bytes() > 0 {
+                canceller.cancel();
+            }
+        });
+        let held = self.client.get(self.server.url("/held")).feedback(&feedback).send();
+        assert_eq!(held.unwrap_err().phase(), Some(Phase::Body));
+        self.cancelled.fetch_add(1, Relaxed);
+    }
+
+    fn panics_half_way(&self) {
+        let feedback = Feedback::new();
+        feedback.on_download(|progress| {
+            if progress.bytes() > 0 {
+                resume_unwind(Box::new("a listener"));
+            }
+        });
+        let call = || self.client.get(self.server.url("/held")).feedback(&feedback).send();
+        catch_unwind(AssertUnwindSafe(call)).unwrap_err();
+        self.panicked.fetch_add(1, Relaxed);
+    }
+
+    fn panics_uploading(&self) {
+        let body = Body::reader(io::Read::chain(&b"the beginning"[..], Panicking));
+        let call = || self.client.post(self.server.url("/upload")).body(body).send();
+        drop(catch_unwind(AssertUnwindSafe(call)));
+    }
+}
+
+struct Panicking;
+
+impl io::Read for Panicking {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        resume_unwind(Box::new("a reader"))
+    }
+}
+
 #[test]
 fn cancels_and_resets_and_panics_leave_the_bound_exact() {
     let server = Server::http(|exchange| match exchange.target() {
@@ -217,30 +298,35 @@ fn cancels_and_resets_and_panics_leave_the_bound_exact() {
             exchange.write("half");
             exchange.close();
         }
+        "/held" => {
+            exchange.begin_reply(200, &[("content-length", "10")]);
+            exchange.write("half");
+            exchange.await_client_gone();
+            exchange.signal("left half-way");
+        }
+        "/upload" => {
+            assert!(exchange.try_read_body().is_none(), "a whole body");
+            exchange.signal("cut short");
+        }
         _ => drop(exchange.reply(200, &[], b"")),
     });
     let client = builder().limits(Limits::default().places_per_route(3)).build().unwrap();
+    let (cancelled, panicked) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let harm = Harm { client: &client, server: &server, cancelled, panicked };
     thread::scope(|scope| {
         for thread in 0..24 {
-            let (client, server) = (&client, &server);
+            let harm = &harm;
             scope.spawn(move || {
-                let mut random = crate::random::Random::new(thread + 1);
-                for _ in 0..40 {
-                    let path = ["/", "/reset", "/close", "/half"][random.below(4)];
-                    let feedback = Feedback::new();
-                    if random.below(3) == 0 {
-                        let canceller = feedback.clone();
-                        feedback.on_download(move |_| canceller.cancel());
-                    } else if random.below(3) == 0 {
-                        feedback.on_download(|_| std::panic::resume_unwind(Box::new("a listener")));
-                    }
-                    let call = || client.get(server.url(path)).feedback(&feedback).send();
-                    drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)));
-                }
+                let mut random = Random::new(thread + 1);
+                (0..40).for_each(|_| harm.does(&mut random));
             });
         }
     });
     assert!(server.max_open() <= 3, "{} at once", server.max_open());
+    let (cancelled, panicked) = (harm.cancelled.into_inner(), harm.panicked.into_inner());
+    assert!(cancelled > 0 && panicked > 0, "{cancelled} cancelled, {panicked} panicked");
+    server.await_signal("left half-way", cancelled + panicked);
+    server.await_signal("cut short", 1);
     await_quiet(&client);
     // No place is lost.
     let other = Server::http(wait_for_target);

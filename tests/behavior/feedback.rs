@@ -134,17 +134,27 @@ fn listeners_hear_the_end_of_even_the_smallest_transfer() {
 
 #[test]
 fn a_panic_in_a_listener_reaches_the_caller_and_harms_nobody_else() {
-    let server = Server::http(|exchange| {
-        exchange.reply(200, &[], b"abc");
+    let server = Server::http(|exchange| match exchange.target() {
+        "/held" => {
+            exchange.begin_reply(200, &[("content-length", "100")]);
+            exchange.write("some");
+            exchange.await_client_gone();
+            exchange.signal("gone");
+        }
+        _ => drop(exchange.reply(200, &[], b"abc")),
     });
     let client = client();
-    let feedback = Feedback::new();
-    feedback.on_download(|_| panic!("on purpose"));
-    let call = || client.get(server.url("/")).feedback(&feedback).send();
-    let payload = catch_unwind(AssertUnwindSafe(call)).unwrap_err();
-    assert_eq!(payload.downcast_ref::<&str>(), Some(&"on purpose"));
-    assert_eq!(client.get(server.url("/")).send().unwrap().text(), "abc");
-    await_quiet(&client);
+    // While the exchange is under way, and when it has ended.
+    for target in ["/held", "/"] {
+        let feedback = Feedback::new();
+        feedback.on_download(|progress| assert_eq!(progress.bytes(), 0, "on purpose"));
+        let call = || client.get(server.url(target)).feedback(&feedback).send();
+        let payload = catch_unwind(AssertUnwindSafe(call)).unwrap_err();
+        assert!(payload.downcast_ref::<String>().unwrap().contains("on purpose"));
+        server.await_signal("gone", 1);
+        assert_eq!(client.get(server.url("/")).send().unwrap().text(), "abc");
+        await_quiet(&client);
+    }
 }
 
 #[test]
