@@ -3,32 +3,103 @@
 use std::{
     cell::{Cell, RefCell},
     io::{self, Read},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
-use abide::Client;
+use abide::{
+    AuthConfig, AuthOrigins, AuthRequest, CallEvent, Client, ClientBuilder, CredentialSource,
+    Credentials, ProxyConfig,
+};
 use tracing::{
     Event, Metadata, Subscriber,
     span::{Attributes, Id, Record},
 };
 
+/// The callbacks that make calls.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Kind {
+    RequestInterceptor,
+    ReplyInterceptor,
+    RedirectPolicy,
+    DownloadListener,
+    UploadListener,
+    Reader,
+    Factory,
+    Subscriber,
+    Observer,
+    TraceSource,
+    ProxyRule,
+    Credentials,
+}
+
+impl Kind {
+    /// Those that a call is given.
+    pub(crate) const OF_CALLS: &[Self] = &[
+        Self::RequestInterceptor,
+        Self::ReplyInterceptor,
+        Self::RedirectPolicy,
+        Self::DownloadListener,
+        Self::UploadListener,
+        Self::Reader,
+        Self::Factory,
+        Self::Subscriber,
+    ];
+
+    /// Those that a client is given.
+    pub(crate) const OF_CLIENTS: &[Self] =
+        &[Self::Observer, Self::TraceSource, Self::ProxyRule, Self::Credentials];
+}
+
+/// How many calls each kind of callback has made, and how many of them were answered.
+#[derive(Debug, Default)]
+pub(crate) struct Tally([(AtomicU64, AtomicU64); 12]);
+
+impl Tally {
+    fn note(&self, kind: Kind, is_answered: bool) {
+        let (made, answered) = &self.0[kind as usize];
+        made.fetch_add(1, Relaxed);
+        answered.fetch_add(is_answered.into(), Relaxed);
+    }
+
+    /// Whether calls of this kind of callback were answered.
+    pub(crate) fn has_answers(&self, kind: Kind) -> bool {
+        self.0[kind as usize].1.load(Relaxed) > 0
+    }
+
+    /// Whether there were calls of this kind of callback.
+    pub(crate) fn has_calls(&self, kind: Kind) -> bool {
+        self.0[kind as usize].0.load(Relaxed) > 0
+    }
+}
+
 thread_local! {
-    /// What this thread's callbacks call, if they do.
-    static WISH: RefCell<Option<(Client, String)>> = const { RefCell::new(None) };
+    static WISH: RefCell<Option<Wish>> = const { RefCell::new(None) };
     static MADE: Cell<u32> = const { Cell::new(0) };
 }
 
-/// While it lives, this thread's callbacks make calls.
-pub(crate) struct Wish;
+/// What this thread's callbacks of one kind call.
+struct Wish {
+    kind: Kind,
+    client: Client,
+    url: String,
+    tally: Arc<Tally>,
+}
 
-impl Wish {
-    pub(crate) fn new(client: &Client, url: String) -> Self {
-        WISH.set(Some((client.clone(), url)));
+/// While it lives, this thread's callbacks of one kind make calls.
+pub(crate) struct Wishing;
+
+impl Wishing {
+    pub(crate) fn begin(kind: Kind, client: &Client, url: String, tally: &Arc<Tally>) -> Self {
+        WISH.set(Some(Wish { kind, client: client.clone(), url, tally: Arc::clone(tally) }));
         Self
     }
 }
 
-impl Drop for Wish {
+impl Drop for Wishing {
     fn drop(&mut self) {
         WISH.set(None);
     }
@@ -40,12 +111,49 @@ pub(crate) fn made() -> u32 {
 }
 
 /// For a callback, wherever it runs; what it calls has the same callbacks, which do nothing then.
-pub(crate) fn call() {
-    let Some((client, url)) = WISH.take() else { return };
+pub(crate) fn call(kind: Kind) {
+    let Some(wish) = WISH.with_borrow_mut(|wish| wish.take_if(|wish| wish.kind == kind)) else {
+        return;
+    };
     MADE.set(MADE.get() + 1);
     // With one connection it may be the outer call that holds it.
-    let _ = client.get(&url).timeout(BUDGET).send();
-    WISH.set(Some((client, url)));
+    let ended = wish.client.get(&wish.url).timeout(BUDGET).send();
+    wish.tally.note(kind, ended.is_ok());
+    WISH.set(Some(wish));
+}
+
+/// Gives a client all callbacks that it can have.
+pub(crate) fn calling(client: ClientBuilder) -> Client {
+    let rule = ProxyConfig::by(|_| {
+        call(Kind::ProxyRule);
+        None
+    });
+    let client = client
+        .observer(|_: &CallEvent| call(Kind::Observer))
+        .trace_context(|_| {
+            call(Kind::TraceSource);
+            None
+        })
+        .proxy(rule)
+        .build()
+        .unwrap();
+    client.set_auth(
+        "source",
+        AuthConfig::source(AuthOrigins::any_even_unencrypted(), Source).automatic(),
+    );
+    client
+}
+
+struct Source;
+
+impl CredentialSource for Source {
+    fn credentials(
+        &self,
+        _: &AuthRequest<'_>,
+    ) -> Result<Credentials, Box<dyn std::error::Error + Send + Sync>> {
+        call(Kind::Credentials);
+        Ok(Credentials::new())
+    }
 }
 
 /// A reader that makes a call before each piece.
@@ -53,7 +161,7 @@ pub(crate) struct Pieces(pub(crate) usize);
 
 impl Read for Pieces {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        call();
+        call(Kind::Reader);
         let length = buffer.len().min(self.0).min(10_000);
         buffer[..length].fill(b'n');
         self.0 -= length;
@@ -81,7 +189,7 @@ impl Subscriber for CallingSubscriber {
     fn event(&self, _: &Event<'_>) {}
 
     fn enter(&self, _: &Id) {
-        call();
+        call(Kind::Subscriber);
     }
 
     fn exit(&self, _: &Id) {}
