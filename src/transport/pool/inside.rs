@@ -51,8 +51,9 @@ impl State {
         still.insert(lane);
         let waiters = state.queue.iter().filter_map(|waiter| waiter.job.order.avoid);
         waiters.for_each(|lane| still.insert(lane));
-        // Whatever else there is of the route may become free for it.
-        if state.berths.on(still) < state.places {
+        // Whatever else there is of the route may become free for it, dials without a place included:
+        // they are about to end.
+        if state.berths.on(still) < state.places.max(state.dials) {
             return false;
         }
         if !state.has_room() || state.dials >= state.bounds.dials {
@@ -61,6 +62,6 @@ impl State {
         let is_full =
             self.places >= self.limits.places_total || self.dials >= self.limits.dials_total;
         let on_them = |state: &RouteState| state.berths.on(still);
-        is_full && self.routes.values().map(on_them).sum::<usize>() == self.places
+        is_full && self.routes.values().map(on_them).sum::<usize>() == self.places.max(self.dials)
     }
 }
