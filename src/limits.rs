@@ -141,14 +141,15 @@ impl Timeouts {
 
 /// The limits in number and size, client-wide.
 ///
-/// Those of connections can be set for one host too, see
-/// [`HostOptions`](crate::HostOptions).
+/// Those of a route can be set for one host too, see [`HostOptions`](crate::HostOptions).
 ///
 /// | limit | default | why |
 /// |---|---|---|
 /// | `places_per_route` | 64 | connections to one HTTP/1 origin, idle ones included: more than a server needs to be busy, few enough that a client is no nuisance |
-/// | `http2_connections_per_route` | 8 | each carries up to 100 calls at once; more are opened when they are full, or to use more cores |
+/// | `http2_connections_per_route` | 8 | more than one are opened when their streams are used up, or to use more cores |
 /// | `http2_cores_per_route` | half the processors | cores that the connections to one HTTP/2 origin may use up: one connection is one core at a time; the other half is for the threads that call |
+/// | `http2_streams_per_connection` | 100 | calls that one HTTP/2 connection carries at once, if the server allows as many: what servers are recommended to allow at least (RFC 9113 §6.5.2) |
+/// | `http2_stream_window` | 2 MiB | what may have come of a reply over HTTP/2 and is not read yet: 40 MB/s from a server 50 ms away |
 /// | `places_total` | 256 | connections of the client, well below common limits of open files |
 /// | `dials_per_route` | 16 | connections being opened to one origin: while these are, others become free, so that more at once cost a herd of threads more handshakes than they save, and a distant one a single round trip |
 /// | `dials_total` | 128 | the same for the client: seven dead origins leave room for others |
@@ -168,6 +169,8 @@ pub struct Limits {
     pub(crate) http2_connections_per_route: usize,
     /// `None` is half the processors.
     pub(crate) http2_cores_per_route: Option<usize>,
+    pub(crate) http2_streams_per_connection: usize,
+    pub(crate) http2_stream_window: usize,
     pub(crate) places_total: usize,
     pub(crate) dials_per_route: usize,
     pub(crate) dials_total: usize,
@@ -183,6 +186,8 @@ impl Default for Limits {
             places_per_route: 64,
             http2_connections_per_route: 8,
             http2_cores_per_route: None,
+            http2_streams_per_connection: 100,
+            http2_stream_window: 2 << 20,
             places_total: 256,
             dials_per_route: 16,
             dials_total: 128,
@@ -211,15 +216,50 @@ impl Limits {
 
     /// Sets how many cores the connections to one origin that speaks HTTP/2 may use up; at least 1.
     ///
-    /// What calls over one HTTP/2 connection receive is taken in by one thread. When that has had no
-    /// idle moment for 200 ms and calls share the connection, another one is opened on another
-    /// thread, if there are fewer than this and the other bounds allow it. Calls are then spread over
+    /// What calls over one HTTP/2 connection receive is taken in by one thread. When that was busy for
+    /// at least 90 % of the time, in two looks 100 ms apart, and calls share the connection, another
+    /// one is opened on another thread, if there are fewer than this and the other bounds allow it. Calls are then spread over
     /// them until fewer do for a second; those that are not needed any more close like other
     /// idle ones. Where the server is on the same machine, or callers do much with what they get, more
     /// than half the processors, the default, rarely helps.
     #[must_use]
     pub fn http2_cores_per_route(mut self, cores: usize) -> Self {
         self.http2_cores_per_route = Some(cores.max(1));
+        self
+    }
+
+    /// Sets the most calls that one HTTP/2 connection carries at once, if the server allows as many;
+    /// at least 1.
+    ///
+    /// More calls get another connection, or wait for one that has room.
+    #[must_use]
+    pub fn http2_streams_per_connection(mut self, streams: usize) -> Self {
+        self.http2_streams_per_connection = streams.max(1);
+        self
+    }
+
+    /// Sets how many bytes of a reply over HTTP/2 may have come that nobody has read yet (the flow-control
+    /// window of RFC 9113 §5.2); at least 64 KiB, at most 2 GiB less one byte.
+    ///
+    /// A server sends no more than this in one round trip, so a larger one makes downloads from afar
+    /// faster, and a smaller one saves memory where [open replies](crate::OpenReply) are left alone.
+    ///
+    /// A connection's own window is as large as those of all its streams together, so that a reply
+    /// that nobody reads never holds another one up. So a connection keeps at most this times
+    /// [`http2_streams_per_connection`](Self::http2_streams_per_connection) in memory: 200 MiB by
+    /// default, if a hundred large replies are open on it and none is read. Where both together are
+    /// more than 2 GiB, the connection carries fewer calls.
+    ///
+    /// ```
+    /// // At most 8 MiB per connection, however many replies are left alone.
+    /// let limits = abide::Limits::default()
+    ///     .http2_stream_window(256 << 10)
+    ///     .http2_streams_per_connection(32);
+    /// # let _ = limits;
+    /// ```
+    #[must_use]
+    pub fn http2_stream_window(mut self, bytes: usize) -> Self {
+        self.http2_stream_window = bytes.clamp(64 << 10, WINDOW_MAX as usize);
         self
     }
 
@@ -277,5 +317,62 @@ impl Limits {
     }
 }
 
+/// How much an HTTP/2 connection takes on.
+#[cfg(feature = "http2")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Windows {
+    /// Streams at once.
+    pub(crate) streams: usize,
+    /// Bytes that may have come and are not read yet, of one stream.
+    pub(crate) stream: u32,
+    /// The same of all of them. It is as large as theirs together, so that what one reader leaves
+    /// never blocks another.
+    pub(crate) connection: u32,
+}
+
+#[cfg(feature = "http2")]
+impl Limits {
+    pub(crate) fn windows(&self) -> Windows {
+        let stream = u32::try_from(self.http2_stream_window).unwrap_or(WINDOW_MAX).min(WINDOW_MAX);
+        let most = WINDOW_MAX / stream;
+        let streams = u32::try_from(self.http2_streams_per_connection).unwrap_or(most).min(most);
+        Windows { streams: streams as usize, stream, connection: stream * streams }
+    }
+}
+
 /// What hyper has room for on the stack.
 pub(crate) const HEADER_COUNT_OF_HYPER: usize = 100;
+/// The largest window that there is (RFC 9113 §6.9.1).
+const WINDOW_MAX: u32 = (1 << 31) - 1;
+
+#[cfg(all(test, feature = "http2"))]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(window: usize, streams: usize, expected: (usize, u32, u32)) {
+        let limits = Limits::default();
+        let limits = limits.http2_stream_window(window).http2_streams_per_connection(streams);
+        let Windows { streams, stream, connection } = limits.windows();
+        assert_eq!((streams, stream, connection), expected);
+    }
+
+    #[test]
+    fn rfc_9113_section_6_9_1_a_connection_has_room_for_the_windows_of_all_its_streams() {
+        const MIB: u32 = 1 << 20;
+        check(2 << 20, 100, (100, 2 * MIB, 200 * MIB));
+        check(0, 0, (1, 64 << 10, 64 << 10));
+        check(64 << 10, 1, (1, 64 << 10, 64 << 10));
+        check((64 << 10) + 1, 3, (3, (64 << 10) + 1, 3 * ((64 << 10) + 1)));
+        check(1 << 30, 1, (1, 1 << 30, 1 << 30));
+        check(1 << 30, 2, (1, 1 << 30, 1 << 30));
+        check(usize::MAX, 100, (1, WINDOW_MAX, WINDOW_MAX));
+        check(64 << 10, usize::MAX, (32_767, 64 << 10, 32_767 << 16));
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_table() {
+        let Windows { streams, stream, connection } = Limits::default().windows();
+        assert_eq!((streams, stream, connection), (100, 2 << 20, 200 << 20));
+    }
+}

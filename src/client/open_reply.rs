@@ -30,9 +30,11 @@ use crate::{
 
 /// The head of a reply and, through [`Read`] and [`BufRead`], its body.
 ///
-/// However large the body is, less than a megabyte of it is in memory. Budgets and feedback of the
-/// call go on: `idle` counts while a read waits, `total` includes the reading. Dropping it before
-/// the end closes the connection, or with HTTP/2 resets the stream, and returns at once.
+/// However large the body is, less than a megabyte of it is in memory; over HTTP/2 there may be as
+/// much more as [`Limits::http2_stream_window`](crate::Limits::http2_stream_window) allows, 2 MiB by
+/// default. Budgets and feedback of the call go on: `idle` counts while a read waits, `total` includes
+/// the reading. Dropping it before the end closes the connection, or with HTTP/2 resets the stream, and
+/// returns at once.
 ///
 /// # Errors
 /// A body that ends too early is an error, never a short success. An [`io::Error`] from a read

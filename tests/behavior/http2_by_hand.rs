@@ -294,32 +294,6 @@ fn a_silent_connection_gets_no_new_calls() {
 }
 
 #[test]
-fn slow_readers_block_nobody_else_on_their_connection() {
-    let server = Server::http2_by_hand(|hand| {
-        hand.settings(&[]);
-        // As much on each stream as its window takes, and twelve mebibytes in all.
-        let piece = vec![0; 16 << 10];
-        for _ in 0..6 {
-            let stream = hand.next_request();
-            hand.send(crate::support::hand::HEADERS, 4, stream, &[0x88]);
-            for _ in 0..(2 << 20) / piece.len() {
-                hand.send(crate::support::hand::DATA, 0, stream, &piece);
-            }
-        }
-        hand.answer_all();
-    });
-    let limits = Limits::default().http2_connections_per_route(1);
-    let client = knowing().limits(limits).build().unwrap();
-    let held: Vec<_> = (0..6).map(|_| client.get(server.url("/")).open().unwrap()).collect();
-    for _ in 0..3 {
-        client.get(server.url("/")).send().unwrap();
-    }
-    assert_eq!(server.connections(), 1);
-    drop(held);
-    await_quiet(&client);
-}
-
-#[test]
 fn rfc_9113_section_4_2_a_body_of_64_kib_may_come_in_one_frame_and_no_frame_is_larger() {
     let server = Server::http2_by_hand(|hand| {
         hand.settings(&[]);

@@ -42,6 +42,8 @@ mod http2_floods;
 mod http2_hops;
 #[cfg(all(feature = "tls", feature = "http2"))]
 mod http2_spread;
+#[cfg(feature = "http2")]
+mod http2_windows;
 mod injection;
 mod interceptors;
 #[cfg(feature = "json")]

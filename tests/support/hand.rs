@@ -20,7 +20,9 @@ pub(crate) struct Hand {
 /// What is looked at of a client's frame.
 struct Frame {
     kind: u8,
+    flags: u8,
     stream: u32,
+    payload: Vec<u8>,
 }
 
 impl Server {
@@ -57,17 +59,35 @@ impl Hand {
             |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
         let mut payload = vec![0; usize::try_from(word(0) >> 8).expect("24 bits")];
         (&*self.socket).read_exact(&mut payload).ok()?;
-        Some(Frame { kind: head[3], stream: word(5) })
+        Some(Frame { kind: head[3], flags: head[4], stream: word(5), payload })
     }
 
     /// The stream of the next request; unwinds quietly when the client has gone.
     pub(crate) fn next_request(&self) -> u32 {
+        let head = self.skip_to(|frame| frame.kind == HEADERS);
+        self.signal("request");
+        head.stream
+    }
+
+    /// What the client says that a setting is (RFC 9113 §6.5.1).
+    pub(crate) fn client_setting(&self, name: u16) -> Option<u32> {
+        let settings = self.skip_to(|frame| (frame.kind, frame.flags) == (SETTINGS, 0));
+        let mut settings = settings.payload.chunks(6);
+        let setting = settings.find(|setting| setting[..2] == name.to_be_bytes())?;
+        Some(u32::from_be_bytes(setting[2..].try_into().expect("four bytes")))
+    }
+
+    /// Waits until the whole connection is given more room; how many bytes.
+    pub(crate) fn await_window_update(&self) -> u32 {
+        let update = self.skip_to(|frame| (frame.kind, frame.stream) == (WINDOW_UPDATE, 0));
+        u32::from_be_bytes(update.payload.try_into().expect("four bytes"))
+    }
+
+    /// Passes over frames, requests included; unwinds quietly when the client has gone.
+    fn skip_to(&self, is_it: impl Fn(&Frame) -> bool) -> Frame {
         loop {
             match self.next() {
-                Some(frame) if frame.kind == HEADERS => {
-                    self.signal("request");
-                    return frame.stream;
-                }
+                Some(frame) if is_it(&frame) => return frame,
                 Some(_) => {}
                 None => end_quietly(),
             }
@@ -145,6 +165,8 @@ pub(crate) const END_STREAM: u8 = 1;
 pub(crate) const END_HEADERS: u8 = 4;
 /// The setting `SETTINGS_MAX_CONCURRENT_STREAMS`.
 pub(crate) const STREAMS_MAX: u16 = 3;
+/// The setting `SETTINGS_INITIAL_WINDOW_SIZE`.
+pub(crate) const STREAM_WINDOW: u16 = 4;
 /// `:status: 200` in the static table (RFC 7541 appendix A).
 pub(crate) const STATUS_200: u8 = 0x88;
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

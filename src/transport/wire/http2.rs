@@ -31,6 +31,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind},
+    limits::Windows,
     moment::Moment,
     phase::Phase,
     transport::{
@@ -52,7 +53,8 @@ where
 {
     let (tasks, watchword) = (Tasks::default(), Arc::<Watchword>::default());
     let io = Sentry::new(io, Arc::clone(&watchword), Arc::clone(&setup.facts.traffic));
-    let handshake = builder(&setup, tasks.clone()).handshake(TokioIo::new(io)).await;
+    let windows = setup.limits.windows();
+    let handshake = builder(&setup, windows, tasks.clone()).handshake(TokioIo::new(io)).await;
     let (sender, connection) = match handshake {
         Ok(both) => both,
         Err(error) => {
@@ -60,12 +62,13 @@ where
             return dial.fail(Error::new(ErrorKind::Protocol, message).because(error));
         }
     };
-    let streams_max = allowed(&connection);
+    let streams_max = allowed(&connection, windows);
     let (member, jobs) = dial.into_http2(streams_max, &setup.facts.traffic, &setup.wheel);
     let open = Arc::new(Http2 {
         sender,
         member,
         setup,
+        windows,
         watchword,
         running: AtomicUsize::new(0),
         is_retired: AtomicBool::new(false),
@@ -80,12 +83,12 @@ where
     drop(work);
 }
 
-fn builder(setup: &Setup, tasks: Tasks) -> Builder<Tasks> {
+fn builder(setup: &Setup, windows: Windows, tasks: Tasks) -> Builder<Tasks> {
     let mut builder = Builder::new(tasks);
     builder
         .timer(TokioTimer::new())
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_stream_window_size(windows.stream)
+        .initial_connection_window_size(windows.connection)
         .max_frame_size(FRAME_BYTES_MAX)
         .max_header_list_size(u32::try_from(setup.limits.header_bytes).unwrap_or(u32::MAX))
         .keep_alive_interval(setup.pings.interval)
@@ -94,11 +97,11 @@ fn builder(setup: &Setup, tasks: Tasks) -> Builder<Tasks> {
 }
 
 /// How many streams may be open, by the server's word and by our own windows.
-fn allowed<S>(connection: &Connection<Io<S>, WireBody, Tasks>) -> usize
+fn allowed<S>(connection: &Connection<Io<S>, WireBody, Tasks>, windows: Windows) -> usize
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    connection.current_max_send_streams().min(STREAMS_MAX)
+    connection.current_max_send_streams().min(windows.streams)
 }
 
 type Io<S> = TokioIo<Sentry<Watched<S>>>;
@@ -107,6 +110,7 @@ struct Http2 {
     sender: SendRequest<WireBody>,
     member: Member,
     setup: Setup,
+    windows: Windows,
     watchword: Arc<Watchword>,
     /// Exchanges that are under way.
     running: AtomicUsize,
@@ -164,7 +168,7 @@ impl Http2 {
                 news.set(self.watchword.news.notified());
                 is_trusted_again = true;
             }
-            let allowed = allowed(&connection);
+            let allowed = allowed(&connection, self.windows);
             if allowed != streams_max || is_trusted_again {
                 streams_max = allowed;
                 self.member.streams_changed(streams_max);
@@ -380,11 +384,3 @@ fn request(head: Head, body: WireBody) -> Request<WireBody> {
 /// Large enough for most bodies to come in one piece, which is then handed on as it is; small enough
 /// to leave other streams their turn.
 const FRAME_BYTES_MAX: u32 = 64 << 10;
-const STREAM_WINDOW: u32 = 2 << 20;
-/// More than all streams together can hold back that nobody reads, so that a slow reader never
-/// blocks another: nothing but the streams' own windows bounds what is kept in memory.
-const CONNECTION_WINDOW: u32 = 256 << 20;
-/// What RFC 9113 §6.5.2 recommends servers to allow at least. More calls get another connection,
-/// which is another core too.
-const STREAMS_MAX: usize = 100;
-const _: () = assert!(STREAMS_MAX * (STREAM_WINDOW as usize) < CONNECTION_WINDOW as usize);
