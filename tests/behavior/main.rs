@@ -40,6 +40,8 @@ mod http2_faults;
 mod http2_floods;
 #[cfg(all(feature = "tls", feature = "http2"))]
 mod http2_hops;
+#[cfg(feature = "http2")]
+mod http2_housekeeping;
 #[cfg(all(feature = "tls", feature = "http2"))]
 mod http2_spread;
 #[cfg(feature = "http2")]

@@ -69,12 +69,24 @@ impl Hand {
         head.stream
     }
 
+    /// Sends PING and waits for its acknowledgement.
+    pub(crate) fn ping(&self, data: [u8; 8]) {
+        self.send(PING, 0, 0, &data);
+        let answer = self.skip_to(|frame| frame.kind == PING);
+        assert_eq!((answer.flags, answer.stream, &answer.payload[..]), (ACK, 0, &data[..]));
+    }
+
     /// What the client says that a setting is (RFC 9113 §6.5.1).
     pub(crate) fn client_setting(&self, name: u16) -> Option<u32> {
         let settings = self.skip_to(|frame| (frame.kind, frame.flags) == (SETTINGS, 0));
         let mut settings = settings.payload.chunks(6);
         let setting = settings.find(|setting| setting[..2] == name.to_be_bytes())?;
         Some(u32::from_be_bytes(setting[2..].try_into().expect("four bytes")))
+    }
+
+    /// Waits until SETTINGS are acknowledged.
+    pub(crate) fn await_settings_ack(&self) {
+        self.skip_to(|frame| (frame.kind, frame.flags) == (SETTINGS, ACK));
     }
 
     /// Waits until the whole connection is given more room; how many bytes.
