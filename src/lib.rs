@@ -45,8 +45,9 @@
 //! ([`Priority`]). [`Client::warm_up`] opens connections before they are needed. A kept connection that turns out to
 //! be dead before a reply began is replaced and the request sent again, if that is safe: it was
 //! never sent, or its method is idempotent (or it has an `Idempotency-Key`) and its body can be
-//! repeated. A `POST` is never sent twice. Other failures are tried again if a [`RetryPolicy`] says
-//! so, within the deadline of the call. [`Client::stats`] shows the connections and the queue of each
+//! repeated. A `POST` is never applied twice unless you allow it, by that header or by
+//! [`RetryPolicy::any_method`]. Other failures are tried again if a [`RetryPolicy`] says so, within the
+//! deadline of the call. [`Client::stats`] shows the connections and the queue of each
 //! route, and what they have carried.
 //!
 //! # Redirects
