@@ -124,3 +124,91 @@ impl Lanes {
 
 const LOOK_INTERVAL: Duration = Duration::from_millis(1);
 const LANES_MAX: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lanes with connections that nobody opens.
+    struct World {
+        lanes: Arc<Lanes>,
+        crew: Arc<Crew>,
+        connections: Vec<(usize, OnLane)>,
+    }
+
+    impl World {
+        fn new(driving: Driving) -> Self {
+            let crew = Arc::<Crew>::default();
+            Self { lanes: Lanes::new(driving, Arc::clone(&crew)), crew, connections: Vec::new() }
+        }
+
+        /// The lane that the next connection goes to.
+        fn dial(
+            &mut self,
+            avoid: Option<usize>,
+            used_up: impl IntoIterator<Item = usize>,
+        ) -> usize {
+            let used_up = used_up.into_iter().collect();
+            let (lane, connection) = self.lanes.for_dial(avoid, used_up).expect("a lane");
+            self.connections.push((lane.wheel().number(), connection));
+            lane.wheel().number()
+        }
+
+        fn close_all_on(&mut self, lane: usize) {
+            self.connections.retain(|(number, _)| *number != lane);
+        }
+    }
+
+    impl Drop for World {
+        fn drop(&mut self) {
+            self.connections.clear();
+            self.lanes.stop();
+            self.crew.join(Duration::from_secs(10));
+        }
+    }
+
+    #[test]
+    fn in_the_background_all_share_a_lane_but_those_that_need_another() {
+        let mut world = World::new(Driving::Background);
+        assert_eq!((0..3).map(|_| world.dial(None, [])).max(), Some(0));
+        assert_eq!(world.dial(None, [0]), 1);
+        assert_eq!(world.dial(None, [0, 1]), 2);
+        assert_eq!(world.dial(None, [1]), 0);
+        assert_eq!(world.dial(Some(0), []), 1);
+        assert_eq!(world.dial(Some(0), [1, 2]), 3);
+        assert_eq!(world.dial(None, 0..LANES_MAX), 0);
+    }
+
+    #[test]
+    fn a_connection_has_a_lent_lane_for_itself_while_there_is_one() {
+        let mut world = World::new(Driving::Lent);
+        assert_eq!(world.dial(None, []), 0);
+        assert_eq!(world.dial(Some(1), [2]), 3);
+        assert_eq!(world.dial(None, [1]), 2);
+        assert_eq!(world.dial(None, []), 1);
+        for lane in 4..LANES_MAX {
+            assert_eq!(world.dial(None, []), lane);
+        }
+        world.close_all_on(9);
+        assert_eq!(world.dial(None, []), 9);
+    }
+
+    #[test]
+    fn more_connections_than_lent_lanes_share_one_for_each_core() {
+        let mut world = World::new(Driving::Lent);
+        (0..LANES_MAX).for_each(|lane| assert_eq!(world.dial(None, []), lane));
+        let shared = processors().min(LANES_MAX);
+        for lane in (0..shared).chain(0..shared) {
+            assert_eq!(world.dial(None, []), lane);
+        }
+    }
+
+    #[test]
+    fn more_connections_than_lent_lanes_share_those_that_are_allowed() {
+        let mut world = World::new(Driving::Lent);
+        (0..LANES_MAX).for_each(|lane| assert_eq!(world.dial(None, []), lane));
+        assert_eq!(world.dial(Some(0), [1]), 2);
+        assert_eq!(world.dial(None, [0, 1, 2]), 3);
+        assert_eq!(world.dial(Some(0), 0..LANES_MAX), 0);
+    }
+}

@@ -47,10 +47,8 @@ impl State {
         let (Some(lane), Some(state)) = (order.avoid, self.routes.get(&order.route)) else {
             return false;
         };
-        let mut still = LaneSet::default();
-        still.insert(lane);
         let waiters = state.queue.iter().filter_map(|waiter| waiter.job.order.avoid);
-        waiters.for_each(|lane| still.insert(lane));
+        let still = waiters.chain([lane]).collect();
         // Whatever else there is of the route may become free for it, dials without a place included:
         // they are about to end.
         if state.berths.on(still) < state.places.max(state.dials) {

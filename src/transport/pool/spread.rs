@@ -17,11 +17,13 @@ use crate::{moment::Moment, origin::Route};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LaneSet(u64);
 
-impl LaneSet {
-    pub(super) fn insert(&mut self, lane: usize) {
-        self.0 |= 1 << (lane % 64);
+impl FromIterator<usize> for LaneSet {
+    fn from_iter<T: IntoIterator<Item = usize>>(lanes: T) -> Self {
+        Self(lanes.into_iter().fold(0, |set, lane| set | 1 << (lane % 64)))
     }
+}
 
+impl LaneSet {
     pub(crate) const fn contains(self, lane: usize) -> bool {
         self.0 & 1 << (lane % 64) != 0
     }
@@ -118,9 +120,7 @@ impl State {
         let Some(timeouts) = state.shared_mut(connection).map(|shared| shared.timeouts) else {
             return;
         };
-        let mut elsewhere = LaneSet::default();
-        let lanes = state.shared.iter().map(|shared| shared.mailbox.wheel().number());
-        lanes.for_each(|lane| elsewhere.insert(lane));
+        let elsewhere = state.shared.iter().map(|shared| shared.mailbox.wheel().number()).collect();
         let (route, watch) = (Arc::clone(route), warm::nobodys_watch());
         let order = DialOrder { route, ticket, watch, timeouts, avoid: None, elsewhere };
         self.begin_dial(order, effects);
