@@ -4,26 +4,52 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test fails where it meets the unexpected")]
 
+#[expect(dead_code, unused_imports, reason = "an idle client needs less than the behaviour tests")]
+mod support;
+
 use std::{
     fs,
-    io::{Read as _, Write as _},
-    net::{SocketAddr, TcpListener},
-    sync::mpsc::{RecvTimeoutError, Sender, channel},
+    sync::{Mutex, PoisonError},
     thread,
     time::Duration,
 };
 
-use abide::{Client, Driving};
+use abide::{Client, ClientBuilder, Driving};
+use support::Server;
 
 #[test]
 fn an_idle_client_wakes_up_for_nothing_and_still_sees_its_connections_end() {
+    check(Client::builder, || {
+        Server::http(|exchange| {
+            exchange.reply(200, &[], b"");
+        })
+    });
+}
+
+/// Its connection is asked by PINGs only while calls wait, however often it may be.
+#[cfg(feature = "http2")]
+#[test]
+fn an_idle_client_of_http2_wakes_up_for_nothing_and_still_sees_its_connection_end() {
+    let often = Duration::from_millis(50);
+    let knowing = || Client::builder().http2_prior_knowledge().http2_keep_alive(often, often);
+    check(knowing, || {
+        Server::http2_by_hand(|hand| {
+            hand.settings(&[]);
+            hand.answer_all();
+        })
+    });
+}
+
+#[track_caller]
+fn check(client: impl Fn() -> ClientBuilder, serve: impl Fn() -> Server) {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     for driving in [Driving::Background, Driving::Lent] {
-        let (address, end) = serve();
-        let client = Client::builder().driving(driving).build().unwrap();
+        let server = serve();
+        let client = client().no_proxy().driving(driving).build().unwrap();
         let calls = 3;
         thread::scope(|scope| {
             for _ in 0..calls {
-                scope.spawn(|| client.get(format!("http://{address}/")).send().unwrap());
+                scope.spawn(|| client.get(server.url("/")).send().unwrap());
             }
         });
         let open = client.stats().open();
@@ -35,7 +61,7 @@ fn an_idle_client_wakes_up_for_nothing_and_still_sees_its_connections_end() {
         let woken = switches() - before;
         assert!(woken <= 2, "{driving:?}: {woken} wake-ups in an idle second");
         assert_eq!(client.stats().open(), open);
-        drop(end);
+        drop(server);
         while client.stats().open() > 0 {
             thread::sleep(Duration::from_millis(1));
         }
@@ -56,27 +82,5 @@ fn switches() -> u64 {
     sum.sum()
 }
 
-/// A server that answers once per connection and keeps it until what it returns is dropped.
-fn serve() -> (SocketAddr, Sender<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let (end, ended) = channel::<()>();
-    thread::spawn(move || {
-        let mut open = Vec::new();
-        listener.set_nonblocking(true).unwrap();
-        while ended.recv_timeout(Duration::from_millis(1)) == Err(RecvTimeoutError::Timeout) {
-            let Ok((mut socket, _)) = listener.accept() else { continue };
-            socket.set_nonblocking(false).unwrap();
-            open.push(socket.try_clone().unwrap());
-            thread::spawn(move || {
-                while socket.read(&mut [0; 4096]).is_ok_and(|length| length > 0) {
-                    socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
-                }
-            });
-        }
-        for socket in open {
-            drop(socket.shutdown(std::net::Shutdown::Both));
-        }
-    });
-    (address, end)
-}
+/// The client's threads are told by their names from others, but not from those of another client.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
