@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use abide::{CallEvent, Client, ClientBuilder, ErrorKind, Feedback, Happening, RetryPolicy};
+use abide::{
+    CallEvent, Client, ClientBuilder, Driving, ErrorKind, Feedback, Happening, RetryPolicy,
+    Timeouts,
+};
 
 use crate::{
     clients::{GatedNames, builder, client},
@@ -234,7 +237,7 @@ fn what_happened_is_told_when_the_thread_wakes_while_it_waits() {
         start(move || {
             let observer =
                 move |event: &CallEvent| heard.lock().unwrap().push(event.what().clone());
-            let timeouts = abide::Timeouts::default().idle(Duration::from_millis(50));
+            let timeouts = Timeouts::default().idle(Duration::from_millis(50));
             let client = builder().resolver(resolver).timeouts(timeouts).observer(observer);
             client.build().unwrap().get(url).send().unwrap()
         })
@@ -247,6 +250,31 @@ fn what_happened_is_told_when_the_thread_wakes_while_it_waits() {
     });
     server.signal("go on");
     call.join();
+}
+
+#[test]
+fn a_thread_that_only_waits_is_not_woken_to_be_told() {
+    let server = Server::http(|exchange| {
+        exchange.await_signal("go on", 1);
+        exchange.reply(200, &[], b"");
+    });
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let call = {
+        let (heard, url) = (Arc::clone(&heard), server.url("/"));
+        start(move || {
+            let observer =
+                move |event: &CallEvent| heard.lock().unwrap().push(event.what().clone());
+            let client = builder().driving(Driving::Background).timeouts(Timeouts::none());
+            client.observer(observer).build().unwrap().get(url).send().unwrap()
+        })
+    };
+    server.await_requests(1);
+    thread::sleep(Duration::from_millis(100));
+    let told = heard.lock().unwrap().clone();
+    assert!(!told.contains(&Happening::Sent), "{told:?}");
+    server.signal("go on");
+    call.join();
+    assert!(heard.lock().unwrap().contains(&Happening::Sent));
 }
 
 #[test]
