@@ -56,6 +56,38 @@ fn a_host_can_have_bounds_of_its_own() {
     assert_eq!((gentle.max_open(), other.max_open()), (1, 3));
 }
 
+#[cfg(feature = "http2")]
+#[test]
+fn a_host_can_have_a_bound_of_http2_connections_of_its_own() {
+    let server = || {
+        Server::http2_by_hand(|hand| {
+            let stream = hand.next_request();
+            hand.await_signal("go on", 1);
+            hand.settings(&[]);
+            hand.answer(stream);
+            hand.answer_all();
+        })
+    };
+    let (gentle, other) = (server(), server());
+    let own = HostOptions::default().http2_connections(1);
+    let client = crate::http2_by_hand::knowing()
+        .limits(Limits::default().http2_connections_per_route(3).http2_streams_per_connection(1))
+        .host_options(&gentle.addr().to_string(), own)
+        .build()
+        .unwrap();
+    let calls: Vec<_> = [&gentle, &other]
+        .iter()
+        .flat_map(|server| (0..4).map(|_| get(&client, server.url("/"))).collect::<Vec<_>>())
+        .collect();
+    gentle.await_signal("request", 1);
+    other.await_signal("request", 3);
+    await_stats(&client, "the others wait", |stats| stats.queued() == 4);
+    gentle.signal("go on");
+    other.signal("go on");
+    calls.into_iter().for_each(|call| drop(call.join()));
+    assert_eq!((gentle.max_open(), other.max_open()), (1, 3));
+}
+
 #[test]
 fn what_is_no_host_cannot_have_options() {
     let error = builder().host_options("a b", HostOptions::default()).build().unwrap_err();
