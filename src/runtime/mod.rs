@@ -89,7 +89,7 @@ impl Runtime {
         let may_attend = self.lends && lend::may_attend();
         // A guest that could not drive would only be woken twice.
         job.order.may_be_invited &= self.lends && waits_next && lend::may_lend();
-        let submits = lend::Submits::begin(may_attend);
+        let submits = lend::Submits::begin(may_attend && waits_next);
         let (ticket, hand_in) = self.pool.submit((job, pending), may_attend && waits_next);
         drop(submits);
         if let Some(mut hand_in) = hand_in

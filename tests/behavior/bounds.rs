@@ -1,14 +1,14 @@
 //! How many connections there may be, to whom, and who gets the next one.
 
 use std::{
-    io::{self, Read as _},
+    io,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use abide::{Body, Budget, Client, Feedback, HostOptions, Limits, Phase, Reply, Timeouts};
@@ -367,37 +367,3 @@ fn cancels_and_resets_and_panics_leave_the_bound_exact() {
     other.signal("/go");
     calls.into_iter().for_each(|call| drop(call.join()));
 }
-
-#[test]
-fn a_connection_handed_on_after_a_streamed_reply_does_not_stand_still() {
-    let server = Arc::new(Server::http(|exchange| {
-        exchange.begin_reply(200, &[("content-length", "8")]);
-        exchange.write("some");
-        exchange.await_signal(exchange.target(), 1);
-        exchange.write("more");
-    }));
-    let own = HostOptions::default().places(1);
-    let started = Instant::now();
-    // Each with threads of its own: one that has come once to look after a connection stays.
-    for client in 0..CLIENTS {
-        let shared = builder().host_options(&server.addr().to_string(), own).build().unwrap();
-        let callers = [(); 2].map(|()| {
-            let (client, server, path) =
-                (shared.clone(), Arc::clone(&server), format!("/{client}"));
-            start(move || {
-                // Who gives feedback is not invited to attend its connection.
-                let call = client.get(server.url(&path)).feedback(Feedback::new());
-                let (mut reply, mut some) = (call.open().unwrap(), [0; 4]);
-                reply.read_exact(&mut some).unwrap();
-                server.signal(&path);
-                assert_eq!(io::read_to_string(reply).unwrap(), "more");
-            })
-        });
-        callers.into_iter().for_each(Running::join);
-    }
-    assert!(started.elapsed() < STEWARDS_PATIENCE * CLIENTS / 2, "{:?}", started.elapsed());
-}
-
-const CLIENTS: u32 = 30;
-/// After so much time connections are looked after that everybody has left.
-const STEWARDS_PATIENCE: Duration = Duration::from_millis(100);

@@ -21,6 +21,7 @@ mod connection_life;
 #[cfg(feature = "cookies")]
 mod cookies;
 mod credentials;
+mod driven;
 mod early_answers;
 #[cfg(all(feature = "gzip", feature = "brotli", feature = "zstd"))]
 mod encodings;
