@@ -1,14 +1,6 @@
 //! What a waiting thread does for its call besides sleeping: it moves its connection along.
 
-use std::{
-    future::{Future, poll_fn},
-    pin::pin,
-    sync::Arc,
-    task::{Context, Poll, Waker},
-    time::Duration,
-};
-
-use tokio::task::coop::unconstrained;
+use std::{sync::Arc, task::Waker, time::Duration};
 
 use super::{
     lane::Lane,
@@ -135,16 +127,10 @@ impl Attends {
 }
 
 /// Does `first`, and moves the connection on as far as it goes.
-///
-/// The thread may be that of a task in somebody else's runtime, which allows a task so many reads and
-/// writes until it yields; a call that blocks never does.
 fn move_on(life: &Life, first: impl FnOnce()) {
-    let mut first = Some(first);
-    let mut moving = pin!(unconstrained(poll_fn(|_| {
-        let _ = first.take().map(|first| life.poll(first));
-        Poll::Ready(())
-    })));
-    let _ = moving.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    lend::unbudgeted(|| {
+        let _ = life.poll(first);
+    });
 }
 
 /// Has the events of a lane read that nobody drove for a while, so that a connection which the

@@ -1,8 +1,14 @@
 //! What a thread knows about lanes: the one it is inside, the one it means to drive.
 
-use std::{cell::Cell, sync::Arc};
+use std::{
+    cell::Cell,
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
 
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, task::coop::unconstrained};
 
 use super::lane::Lane;
 use crate::{life::Life, transport::pool::HandIn, wheel::Attended};
@@ -39,6 +45,19 @@ pub(super) fn may_attend() -> bool {
 /// for blocking code.
 pub(super) fn may_lend() -> bool {
     may_attend() && Handle::try_current().is_err_and(|error| error.is_missing_context())
+}
+
+/// Does something that reads and writes, however often this thread has done so.
+///
+/// It may be the thread of a task in somebody else's runtime, which allows a task so much of that until
+/// it yields; a call that blocks never does.
+pub(super) fn unbudgeted(does: impl FnOnce()) {
+    let mut does = Some(does);
+    let mut doing = pin!(unconstrained(poll_fn(|_| {
+        does.take().into_iter().for_each(|does| does());
+        Poll::Ready(())
+    })));
+    let _ = doing.as_mut().poll(&mut Context::from_waker(Waker::noop()));
 }
 
 pub(super) fn inside() -> Option<usize> {
