@@ -74,7 +74,7 @@ impl Post {
 
     /// For its thread, before anything else.
     pub(crate) const fn take_up(&self) -> Tenure<'_> {
-        Tenure { post: self, has_left: false }
+        Tenure { post: self, has_left: false, failures: 0 }
     }
 
     /// If nobody holds it, nobody will.
@@ -101,6 +101,8 @@ impl Post {
 pub(crate) struct Tenure<'p> {
     post: &'p Post,
     has_left: bool,
+    /// How often in a row it could not do what it is there for.
+    failures: u32,
 }
 
 impl Tenure<'_> {
@@ -110,6 +112,22 @@ impl Tenure<'_> {
         let waited = heard.wait_timeout_while(self.post.lock(), patience, |state| !state.rung);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
         std::mem::take(&mut state.rung)
+    }
+
+    /// What it was called for was done.
+    pub(crate) const fn succeed(&mut self) {
+        self.failures = 0;
+    }
+
+    /// What it was called for could not be done: sleeps, for longer each time in a row and whoever
+    /// calls, so that it does not do nothing else than fail.
+    pub(crate) fn fail(&mut self) {
+        let pause = PAUSE_MIN * 2_u32.saturating_pow(self.failures);
+        self.failures += 1;
+        let Post { heard, .. } = self.post;
+        let has_post = |state: &mut State| state.holder == Holder::Thread;
+        let waited = heard.wait_timeout_while(self.post.lock(), pause.min(PAUSE_MAX), has_post);
+        drop(waited);
     }
 
     /// Leaves the post, unless it was called since it has looked; whether it has left.
@@ -147,3 +165,7 @@ impl fmt::Debug for Post {
         f.debug_struct("Post").field("state", &self.state).finish_non_exhaustive()
     }
 }
+
+const PAUSE_MIN: Duration = Duration::from_millis(1);
+/// Looking once a second for whether it can be done again costs nothing.
+const PAUSE_MAX: Duration = Duration::from_secs(1);

@@ -90,6 +90,14 @@ impl<'s> Attendance<'s> {
         }
     }
 
+    fn forget(&mut self) {
+        self.leave();
+        self.lane = None;
+        if let Some(attends) = self.attends.get_mut() {
+            attends.life = None;
+        }
+    }
+
     /// Sleeps until notified or until the moment has come; meanwhile the thread drives the lane, if
     /// nobody else does.
     pub(super) fn rest(&mut self, parker: &Parker, until: Moment) {
@@ -97,7 +105,11 @@ impl<'s> Attendance<'s> {
             && lend::may_lend()
             && let Some(held) = lane.wheel().take_as_caller()
         {
-            return lane.drive(held, self.hand_in.take(), parker, until);
+            if lane.drive(held, self.hand_in.take(), parker, until) {
+                return;
+            }
+            // With the event loop its connections end; who still has one keeps it from that.
+            self.forget();
         }
         self.hand_in = None;
         // Somebody else has to drive for as long as this thread waits.

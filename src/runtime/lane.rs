@@ -6,8 +6,12 @@ use std::{
     future::{Future, poll_fn},
     io,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, Weak},
-    task::Poll,
+    pin::pin,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, Weak,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    task::{Context, Poll},
 };
 
 use tokio::{
@@ -35,6 +39,8 @@ pub(crate) struct Lane {
     event_loop: RwLock<Option<EventLoop>>,
     /// The connections, to be ended with the lane; held for a look or a change only.
     tasks: Mutex<Vec<AbortHandle>>,
+    /// Whether the event loop has panicked.
+    is_broken: AtomicBool,
     wheel: Arc<Wheel>,
 }
 
@@ -59,7 +65,8 @@ impl Lane {
                 None => Err(io::Error::other("the lane has ended")),
             });
             let wheel = Wheel::new(number, is_lent, keeper, Arc::clone(steward));
-            Self { event_loop: RwLock::default(), tasks: Mutex::default(), wheel }
+            let (event_loop, tasks) = (RwLock::default(), Mutex::default());
+            Self { event_loop, tasks, is_broken: AtomicBool::new(false), wheel }
         });
         let runtime = event_loop(lane.wheel.load()).map_err(not_started)?;
         let made = EventLoop { runtime, alarm: Alarm::default() };
@@ -92,7 +99,8 @@ impl Lane {
         self.wheel.see_to_it();
     }
 
-    /// Drives the lane until the caller's waker has fired or the moment has come.
+    /// Drives the lane until the caller's waker has fired or the moment has come; false if the event
+    /// loop is not there any more.
     ///
     /// Nothing of a call runs in here: it is polled when the wheel was let go.
     pub(super) fn drive(
@@ -101,19 +109,44 @@ impl Lane {
         hand_in: Option<HandIn>,
         parker: &Parker,
         until: Moment,
-    ) {
-        let event_loop = self.event_loop();
-        let Some(EventLoop { runtime, alarm }) = &*event_loop else { return };
-        let inside = lend::Inside::enter(self.wheel.number());
+    ) -> bool {
         let mut hand_in = hand_in;
         let notified = parker.notified();
-        runtime.block_on(poll_fn(|cx| {
+        let has_run = self.run(|alarm, cx| {
             hand_in.take().into_iter().for_each(HandIn::inside);
             if notified.poll(cx).is_ready() { Poll::Ready(()) } else { alarm.poll(cx, until) }
-        }));
+        });
         drop(notified);
-        drop(inside);
         drop(held);
+        has_run
+    }
+
+    /// For who holds the wheel: runs the event loop until `is_over`; false if it is not there any more.
+    ///
+    /// It panics where a program closes all files it knows nothing of. It must not be run again then,
+    /// so what is on the lane ends, and what comes goes to other lanes.
+    fn run(&self, mut is_over: impl FnMut(&Alarm, &mut Context<'_>) -> Poll<()>) -> bool {
+        let event_loop = self.event_loop();
+        let Some(EventLoop { runtime, alarm }) = &*event_loop else { return false };
+        if self.is_broken() {
+            return false;
+        }
+        let inside = lend::Inside::enter(self.wheel.number());
+        let running = poll_fn(|cx| is_over(alarm, cx));
+        let has_run = catch_unwind(AssertUnwindSafe(|| runtime.block_on(running))).is_ok();
+        drop(inside);
+        drop(event_loop);
+        if !has_run {
+            self.is_broken.store(true, SeqCst);
+            self.end();
+            tracing::error!(lane = self.wheel.number(), "an event loop panicked");
+        }
+        has_run
+    }
+
+    /// Whether nothing on it goes on any more.
+    pub(super) fn is_broken(&self) -> bool {
+        self.is_broken.load(SeqCst)
     }
 
     /// Has the lane driven until it has nothing more to do.
@@ -129,19 +162,22 @@ impl Lane {
     fn keep(&self) {
         let mut keeping = self.wheel.take_up_keeping();
         while let Some(turn) = self.wheel.await_turn(&mut keeping) {
-            // Should the loop itself panic, the lane still needs its keeper.
-            if catch_unwind(AssertUnwindSafe(|| self.keep_turn(&turn))).is_err() {
-                tracing::warn!(lane = self.wheel.number(), "the event loop panicked");
+            let has_run = self.keep_turn(&turn);
+            drop(turn);
+            if has_run {
+                keeping.succeed();
+            } else {
+                // Somebody may have been at it, so that it could not be ended.
+                self.end();
+                keeping.fail();
             }
         }
     }
 
-    fn keep_turn(&self, turn: &Turn) {
-        let event_loop = self.event_loop();
-        let Some(EventLoop { runtime, .. }) = &*event_loop else { return };
-        let _inside = lend::Inside::enter(self.wheel.number());
+    /// Drives until the turn is over; false if the event loop is not there any more.
+    fn keep_turn(&self, turn: &Turn) -> bool {
         let mut was_over = false;
-        runtime.block_on(poll_fn(|cx| {
+        self.run(|_, cx| {
             let is_over = turn.is_over(cx);
             if is_over && was_over {
                 return Poll::Ready(());
@@ -152,7 +188,7 @@ impl Lane {
             }
             was_over = is_over;
             Poll::Pending
-        }));
+        })
     }
 
     /// Ends the lane's connections, whatever they do; they are closed when it is driven next.
@@ -192,11 +228,8 @@ impl Tended for Lane {
     }
 
     fn look(&self, held: Held) {
-        let event_loop = self.event_loop();
-        let Some(EventLoop { runtime, .. }) = &*event_loop else { return };
-        let inside = lend::Inside::enter(self.wheel.number());
-        runtime.block_on(yield_now());
-        drop(inside);
+        let mut turn = pin!(yield_now());
+        self.run(|_, cx| turn.as_mut().poll(cx));
         drop(held);
     }
 }

@@ -65,7 +65,10 @@ impl Lanes {
     }
 
     fn choose(&self, avoid: Option<usize>, used_up: LaneSet) -> usize {
-        let may = |number: &usize| avoid != Some(*number) && !used_up.contains(*number);
+        let is_broken = |number: &usize| self.get(*number).is_some_and(|lane| lane.is_broken());
+        let may = |number: &usize| {
+            avoid != Some(*number) && !used_up.contains(*number) && !is_broken(number)
+        };
         let connections = |number: &usize| self.get(*number).map_or(0, |l| l.wheel().connections());
         let mut allowed = (0..LANES_MAX).filter(may);
         if self.driving == Driving::Background {

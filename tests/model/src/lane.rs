@@ -5,7 +5,7 @@ use std::{
     collections::VecDeque,
     future::{Future, poll_fn},
     io,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::pin,
     task::{Context, Poll, Wake, Waker},
 };
@@ -21,7 +21,7 @@ use shuttle::{
 
 use crate::{
     life::Life,
-    moment::Moment,
+    moment::{self, Moment},
     parker::Parker,
     post::Post,
     steward::{Tended, tend},
@@ -60,7 +60,14 @@ impl Lane {
                 let _counted = Counted::new(&threads.keepers);
                 let mut keeping = lane.wheel.take_up_keeping();
                 while let Some(turn) = lane.wheel.await_turn(&mut keeping) {
-                    lane.keep_turn(&turn);
+                    let turned = catch_unwind(AssertUnwindSafe(|| lane.keep_turn(&turn)));
+                    drop(turn);
+                    match turned {
+                        Ok(()) => keeping.succeed(),
+                        Err(_) if moment::passes() => keeping.fail(),
+                        // As if nothing had caught it.
+                        Err(panic) => resume_unwind(panic),
+                    }
                 }
             });
             let steward = Arc::new(steward);
@@ -108,7 +115,7 @@ impl Lane {
         hand_in: Option<HandIn>,
         parker: &Parker,
         until: Moment,
-    ) {
+    ) -> bool {
         self.block_on(async {
             hand_in.into_iter().for_each(HandIn::inside);
             let mut notified = pin!(parker.notified());
@@ -125,6 +132,7 @@ impl Lane {
             .await;
         });
         drop(held);
+        true
     }
 
     /// Polls a life whenever it is woken and nobody attends it.
@@ -186,7 +194,7 @@ impl Lane {
     fn run(&self, mut job: Job) {
         if job.panics {
             // Without the hook that would print it.
-            std::panic::resume_unwind(Box::new("a driver's panic"));
+            resume_unwind(Box::new("a driver's panic"));
         }
         if job.turns > 0 {
             job.turns -= 1;

@@ -275,19 +275,26 @@ fn who_calls_a_post_is_heard() {
 /// As if nothing had caught the panic on its way.
 #[test]
 fn a_keeper_that_panics_is_followed_by_another() {
-    check(|| {
-        moment::begin(Time::StandsStill);
-        let lane = Lane::make(false);
-        let connected = lane.connection();
-        let mut job = Job::new(&Answer::new(&Parker::new()), 0);
-        job.panics = true;
-        let sender = spawn(&lane, move |lane| lane.send(job));
-        let jobs = calls(&lane, 0);
-        sender.join().unwrap();
-        lane.await_ends(jobs);
-        drop(connected);
-        lane.end();
-    });
+    check(|| keeper_panics(Time::StandsStill));
+}
+
+#[test]
+fn a_keeper_whose_event_loop_panics_goes_on_later() {
+    check(|| keeper_panics(Time::Passes));
+}
+
+fn keeper_panics(time: Time) {
+    moment::begin(time);
+    let lane = Lane::make(false);
+    let connected = lane.connection();
+    let mut job = Job::new(&Answer::new(&Parker::new()), 0);
+    job.panics = true;
+    let sender = spawn(&lane, move |lane| lane.send(job));
+    let jobs = calls(&lane, 0);
+    sender.join().unwrap();
+    lane.await_ends(jobs);
+    drop(connected);
+    lane.end();
 }
 
 /// One that leaves must not take with it what the next one has left for those who end its turn.

@@ -1,0 +1,76 @@
+//! A program that closes all files it knows nothing of, as daemons do, takes a client its event loops.
+//!
+//! A program of its own, because that is what happens to it.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test fails where it meets the unexpected")]
+
+use std::{
+    fs::{self, File},
+    io::{Read as _, Write as _},
+    mem,
+    net::{SocketAddr, TcpListener},
+    panic,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::Duration,
+};
+
+use abide::{Client, Driving};
+
+#[test]
+fn calls_end_and_the_next_ones_go_by_other_event_loops() {
+    static PANICS: AtomicUsize = AtomicUsize::new(0);
+    panic::set_hook(Box::new(|_| {
+        PANICS.fetch_add(1, Ordering::SeqCst);
+    }));
+    for driving in [Driving::Background, Driving::Lent] {
+        let url = format!("http://{}/", serve());
+        let client = Client::builder().driving(driving).no_proxy().build().unwrap();
+        client.get(&url).send().unwrap();
+        close_event_queues();
+        let before = PANICS.load(Ordering::SeqCst);
+        let call = || panic::catch_unwind(panic::AssertUnwindSafe(|| client.get(&url).send()));
+        // The first may be lost with its connection.
+        let ended = [call(), call(), call()].map(|call| call.map(|ended| ended.is_ok()).ok());
+        assert!(ended[0].is_some(), "{driving:?}: the call panicked");
+        assert_eq!(ended[1..], [Some(true); 2], "{driving:?}");
+        assert_eq!(PANICS.load(Ordering::SeqCst) - before, 1, "{driving:?}: of the event loop");
+        let end = client.shutdown(Duration::from_secs(5)).unwrap();
+        assert!(end.is_complete(), "{driving:?}: {end:?}");
+    }
+    drop(panic::take_hook());
+}
+
+/// Closes the event queues of the process, and has their numbers taken by others.
+fn close_event_queues() {
+    let files = fs::read_dir("/proc/self/fd").unwrap();
+    let queues = files.filter_map(|file| {
+        let path = file.ok()?.path();
+        let is_queue = fs::read_link(&path).ok()?.ends_with("anon_inode:[eventpoll]");
+        is_queue.then(|| path.file_name()?.to_str()?.parse::<i32>().ok()).flatten()
+    });
+    let queues: Vec<_> = queues.collect();
+    assert!(!queues.is_empty());
+    for queue in queues {
+        nix::unistd::close(queue).unwrap();
+        mem::forget(File::open("/dev/null").unwrap());
+    }
+}
+
+/// A server that answers all requests.
+fn serve() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            thread::spawn(move || {
+                let mut request = [0; 4096];
+                while stream.read(&mut request).is_ok_and(|bytes| bytes > 0) {
+                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+                }
+            });
+        }
+    });
+    address
+}
