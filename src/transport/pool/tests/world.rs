@@ -20,6 +20,7 @@ use crate::{
     origin::{Origin, Route, Way},
     post::Post,
     priority::Priority,
+    stats::{Connections, Stats},
     sync::{Arc, Weak},
     traffic::Traffic,
     transport::{
@@ -50,6 +51,7 @@ pub(super) struct World {
     pub(super) waiting: HashMap<u64, Waiting>,
     /// Who has begun, in that order.
     pub(super) begun: Vec<u64>,
+    opened: u64,
     pub(super) warmed: Vec<(usize, usize)>,
 }
 
@@ -63,6 +65,7 @@ pub(super) struct Connection {
     pub(super) route: Route,
     pub(super) lane: usize,
     mailbox: Mailbox,
+    traffic: Arc<Traffic>,
     _jobs: Jobs,
     is_http2: bool,
     pub(super) exchanges: usize,
@@ -82,6 +85,7 @@ impl World {
             connections: HashMap::new(),
             waiting: HashMap::new(),
             begun: Vec::new(),
+            opened: 0,
             warmed: Vec::new(),
         }
     }
@@ -155,6 +159,8 @@ impl World {
         assert!(!connection.is_told_to_close, "a job for a connection that ends");
         assert!(connection.is_http2 || connection.exchanges == 0, "two exchanges at once");
         connection.exchanges += 1;
+        connection.traffic.begin_exchange();
+        connection.traffic.add_sent(REQUEST_BYTES);
         assert!(self.waiting.remove(&ticket).is_some(), "{ticket} begins twice");
         self.begun.push(ticket);
         drop(job);
@@ -193,10 +199,13 @@ impl World {
         let lane = lane_of(&dial);
         let (mailbox, jobs) = Mailbox::open(&self.wheels[lane], Weak::new());
         let is_http2 = speaks_http2(&dial.route);
+        let traffic = Arc::new(Traffic::default());
+        self.opened += 1;
         let connection = |mailbox| Connection {
             route: Arc::clone(&dial.route),
             lane,
             mailbox,
+            traffic: Arc::clone(&traffic),
             _jobs: jobs,
             is_http2,
             exchanges: 0,
@@ -204,14 +213,14 @@ impl World {
         };
         if is_http2 {
             // Its number is known before its effects are carried out.
-            let shared = Shared::new(mailbox.clone(), STREAMS, Arc::new(Traffic::default()));
+            let shared = Shared::new(mailbox.clone(), STREAMS, Arc::clone(&traffic));
             let (number, effects) = self.state.opened_http2(&dial, shared);
             self.connections.insert(number, connection(mailbox));
             self.carry_out(effects);
             self.check();
             return number;
         }
-        let (number, next, effects) = self.state.opened_http1(&dial, &mailbox, &Arc::default());
+        let (number, next, effects) = self.state.opened_http1(&dial, &mailbox, &traffic);
         self.connections.insert(number, connection(mailbox));
         self.follow(number, next, effects);
         number
@@ -359,12 +368,35 @@ impl World {
             let in_vain = waiters.find(|waiter| route.can_lease(&waiter.job.order));
             assert!(in_vain.is_none(), "{name}: {in_vain:?} of {tickets:?} waits in vain");
         }
+        self.check_stats();
+    }
+
+    /// What the client tells fits together, and is what has happened.
+    fn check_stats(&self) {
+        let Stats { connections, routes, connections_opened, carried, .. } = self.state.stats();
+        let mut together = Connections::default();
+        routes.iter().for_each(|route| together.add(&route.connections));
+        assert_eq!(connections, together);
+        let is_idle = |c: &&Connection| c.exchanges == 0 && !c.is_told_to_close;
+        let counted = Connections {
+            open: self.connections.len(),
+            idle: self.connections.values().filter(is_idle).count(),
+            queued: self.waiting.len(),
+            dialing: self.dials.len(),
+        };
+        assert_eq!(connections, counted);
+        assert_eq!(connections_opened, self.opened);
+        // Also those of connections that have ended.
+        let begun = self.begun.len() as u64;
+        assert_eq!((carried.exchanges, carried.sent), (begun, begun * REQUEST_BYTES as u64));
     }
 
     pub(super) fn protocol(&self, route: &Route) -> Protocol {
         self.state.routes[route].protocol
     }
 }
+
+const REQUEST_BYTES: usize = 100;
 
 /// What each HTTP/2 connection carries.
 pub(super) const STREAMS: usize = 3;
