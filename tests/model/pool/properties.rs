@@ -59,6 +59,7 @@ pub(crate) const ALL: &[(&str, Property)] = &[
         let limits = Limits { places_per_route: 1, places_total: 2, dials_total: 1 };
         world(&[(false, false), (true, false)], 4, limits);
     }),
+    ("calls of one route are served in the order in which they came", in_turn),
 ];
 
 const LIMITS: Limits = Limits { places_per_route: 2, places_total: 3, dials_total: 2 };
@@ -153,6 +154,71 @@ fn call(pool: &Arc<Pool>, route: &Route) {
         if ticket.pending.wait() != Outcome::NeverSent {
             return;
         }
+    }
+}
+
+/// One connection at a time serves them all, and whenever it was idle it may end.
+fn in_turn() {
+    let origin = Origin { secure: false, speaks_http2: false, number: 0 };
+    let route = Arc::new(Way { origin });
+    let limits = Limits { places_per_route: 1, places_total: 1, dials_total: 1 };
+    let pool = Pool::new(limits, ConnectionOptions, true);
+    let served = Arc::new(Mutex::new(Vec::new()));
+    let of_dials = Arc::clone(&served);
+    pool.start_dials_with(move |mut dial| {
+        let served = Arc::clone(&of_dials);
+        drop(thread::spawn(move || {
+            let Some(place) = dial.take_place() else { return };
+            let (traffic, wheel) = (Arc::new(Traffic), Arc::new(Wheel));
+            let (member, jobs, next) = dial.into_http1(&traffic, &wheel, Weak::new());
+            serve_in_turn(&member, &jobs, next, &served);
+            drop((member, jobs, place));
+        }));
+    });
+    let callers: Vec<_> = (0..CALLERS_IN_TURN)
+        .map(|_| {
+            let (pool, route) = (Arc::clone(&pool), Arc::clone(&route));
+            thread::spawn(move || call_in_turn(&pool, &route))
+        })
+        .collect();
+    let answered = callers.into_iter().map(|caller| caller.join().unwrap()).filter(|is| *is);
+    let (answered, served) = (answered.count(), served.lock().unwrap());
+    assert!(served.len() >= answered, "{served:?}");
+    assert!(served.is_sorted(), "{served:?}");
+    pool.close();
+}
+
+/// Whether it waited for its answer, which it then had.
+fn call_in_turn(pool: &Arc<Pool>, route: &Route) -> bool {
+    let order = Order {
+        route: Arc::clone(route),
+        watch: Arc::new(Watch::new(None, Moment::now())),
+        timeouts: Timeouts,
+        priority: Priority::Interactive,
+        attempt: 1,
+        fresh: false,
+        avoid: None,
+    };
+    let (mut ticket, _) = pool.submit(job(order), false);
+    if thread_rng().gen_bool(0.2) {
+        return false;
+    }
+    assert_eq!(ticket.pending.wait(), Outcome::Answered);
+    true
+}
+
+fn serve_in_turn(member: &Member, jobs: &Jobs, mut next: Next, served: &Mutex<Vec<u64>>) {
+    loop {
+        let job = match next {
+            Next::Job(job) => Some(job),
+            Next::Idle if thread_rng().gen_bool(0.2) && member.leave_idle() => return,
+            Next::Idle => next_of(jobs),
+            Next::Close => None,
+        };
+        let Some(job) = job else { return };
+        served.lock().unwrap().push(job.order.watch.turn());
+        next = member.next_job(Moment::now(), false);
+        job.answer();
     }
 }
 
@@ -263,6 +329,7 @@ pub(crate) fn check(execution: Property) {
 }
 
 const STREAMS: usize = 2;
+const CALLERS_IN_TURN: usize = 4;
 const ATTEMPTS: u32 = 3;
 /// For each scheduler and property; `ABIDE_MODEL_SECONDS` says otherwise.
 const SECONDS: f64 = 3.0;
