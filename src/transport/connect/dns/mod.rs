@@ -8,6 +8,8 @@
 //! name goes first then.
 
 mod cache;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{HashMap, VecDeque},
