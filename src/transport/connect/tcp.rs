@@ -239,4 +239,14 @@ mod tests {
         check(&["1.1.1.1:1", "[::1]:1", "1.1.1.1:1", "[::1]:1"], &["1.1.1.1:1", "[::1]:1"]);
         check(&["1.1.1.1:1", "1.1.1.1:2"], &["1.1.1.1:1", "1.1.1.1:2"]);
     }
+    #[test]
+    fn what_is_small_is_sent_at_once() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
+        let address = listener.local_addr().expect("an address");
+        runtime.expect("an event loop").block_on(async {
+            let stream = dial(address, &SocketOptions::default()).await.expect("a connection");
+            assert!(stream.nodelay().expect("an open socket"));
+        });
+    }
 }
