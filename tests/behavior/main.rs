@@ -66,6 +66,7 @@ mod retries;
 mod shutdown;
 mod sockets;
 mod spans;
+mod stacks;
 mod stale_connections;
 mod stats;
 mod streaming;
