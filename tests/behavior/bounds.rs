@@ -113,22 +113,21 @@ fn dials_are_bounded_for_each_route_and_in_total() {
 
 #[cfg(feature = "tls")]
 #[test]
-fn a_herd_at_a_new_host_of_http1_throws_no_connection_away() {
-    let server = Server::https(|exchange| {
-        exchange.reply(200, &[], b"");
-    });
-    let client = crate::clients::trusting().build().unwrap();
+fn a_herd_at_a_new_host_of_http1_makes_the_most_of_the_bound_and_throws_no_connection_away() {
+    let server = Server::https(wait_for_target);
+    let limits = Limits::default().places_per_route(16);
+    let client = crate::clients::trusting().limits(limits).build().unwrap();
     thread::scope(|scope| {
         for _ in 0..100 {
-            scope.spawn(|| client.get(server.url("/")).send().unwrap());
+            scope.spawn(|| client.get(server.url("/go")).send().unwrap());
         }
+        // Nobody is answered before all of them have a connection.
+        server.await_signal("in", 16);
+        server.signal("/go");
     });
     await_quiet(&client);
-    assert!(server.max_open() <= 64, "{} at once", server.max_open());
-    crate::waiting::eventually("the server knows all of them", || {
-        server.handshakes() == server.connections()
-    });
-    assert_eq!((server.departures().len(), client.stats().open()), (0, server.connections()));
+    assert_eq!((server.connections(), server.handshakes()), (16, 16));
+    assert_eq!((server.departures().len(), client.stats().open()), (0, 16));
 }
 
 #[cfg(all(feature = "tls", feature = "http2"))]

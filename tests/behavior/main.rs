@@ -86,6 +86,7 @@ mod timeouts;
 mod tls;
 #[cfg(feature = "tls")]
 mod tls_options;
+mod totals;
 mod trace_context;
 mod truncation;
 #[cfg(unix)]

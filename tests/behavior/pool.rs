@@ -348,30 +348,3 @@ fn what_a_server_sends_unasked_is_nobodys_reply() {
         eventually("the connection was given up", || client.stats().open() == 0);
     }
 }
-
-#[test]
-fn many_threads_and_hosts_get_their_own_replies() {
-    let servers = [(); 4].map(|()| {
-        Server::http(|exchange| {
-            let target = exchange.target().to_owned();
-            exchange.reply(200, &[], target.as_bytes());
-        })
-    });
-    let limits = Limits::default().places_per_route(3).places_total(7);
-    let client = builder().limits(limits).build().unwrap();
-    thread::scope(|scope| {
-        for thread in 0..16 {
-            let (client, servers) = (&client, &servers);
-            scope.spawn(move || {
-                for call in 0..25 {
-                    let server = &servers[(thread + call) % servers.len()];
-                    let path = format!("/{thread}/{call}");
-                    assert_eq!(client.get(server.url(&path)).send().unwrap().text(), path);
-                }
-            });
-        }
-    });
-    assert!(servers.iter().all(|server| server.max_open() <= 3));
-    assert!(client.stats().open() <= 7);
-    await_quiet(&client);
-}
