@@ -30,7 +30,7 @@ use abide::{Certificate, Client, Driving, Limits};
 
 use callers::{Caller, Tally};
 use leftovers::Leftovers;
-use servers::Applied;
+use servers::Deeds;
 use support::Server;
 
 /// One after the other, since each counts what the process has.
@@ -42,12 +42,12 @@ fn nothing_is_lost_twice_or_left_over() {
     }
 }
 
-fn soak(protocol: &str, driving: Driving, serve: fn(u64, Applied) -> Server) {
+fn soak(protocol: &str, driving: Driving, serve: fn(u64, Deeds) -> Server) {
     let before = Leftovers::now();
     let seed = number("ABIDE_SOAK_SEED").unwrap_or_else(|| u64::from(std::process::id()));
     println!("{protocol}, {driving:?}, ABIDE_SOAK_SEED={seed}");
-    let applied = Applied::default();
-    let server = serve(seed, applied.clone());
+    let deeds = Deeds::default();
+    let server = serve(seed, deeds.clone());
     let limits = Limits::default().places_per_route(PLACES).http2_connections_per_route(PLACES);
     let root = Certificate::from_pem(support::ca()).unwrap();
     let client = Client::builder()
@@ -61,7 +61,7 @@ fn soak(protocol: &str, driving: Driving, serve: fn(u64, Applied) -> Server) {
     let end = Instant::now() + lasts;
     thread::scope(|scope| {
         for number in 0..THREADS {
-            let caller = Caller::new(number, seed, &client, &server, (&applied, &tally));
+            let caller = Caller::new(number, seed, &client, &server, (&deeds, &tally));
             // Small stacks: what is left over shall be seen.
             let thread = thread::Builder::new().stack_size(512 << 10);
             thread.spawn_scoped(scope, move || caller.live(end)).unwrap();
@@ -74,8 +74,9 @@ fn soak(protocol: &str, driving: Driving, serve: fn(u64, Applied) -> Server) {
             })
         });
     });
-    println!("{tally:?}, {} connections", server.connections());
+    println!("{tally:?}, {} connections, {} cut", server.connections(), deeds.cuts());
     tally.check();
+    assert_eq!(deeds.cuts() > 0, protocol == "HTTP/2");
     assert!(server.max_open() <= PLACES, "{} connections at once", server.max_open());
     eventually("no call is left", || {
         let stats = client.stats();

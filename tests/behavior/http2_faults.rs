@@ -93,6 +93,23 @@ fn a_connection_that_says_go_away_gets_no_new_calls() {
 }
 
 #[test]
+fn rfc_9110_section_9_2_2_a_kept_connection_that_dies_costs_no_idempotent_call() {
+    let server = Server::http2(|exchange| async move {
+        match exchange.request_index() {
+            0 => echo(exchange).await,
+            _ => exchange.close_connection(),
+        }
+    });
+    let client = client();
+    for attempts in [1, 2, 2] {
+        assert_eq!(client.get(server.url("/")).send().unwrap().attempts(), attempts);
+    }
+    let error = client.post(server.url("/")).send().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Protocol, "{error:?}");
+    assert_eq!(server.requests(), 6);
+}
+
+#[test]
 fn a_connection_that_dies_ends_its_calls_and_is_replaced() {
     let server = Server::http2(|exchange| async move {
         match exchange.target() {

@@ -7,12 +7,12 @@ use std::{
 };
 
 use abide::{
-    Budget, Client, ErrorKind, Feedback, Priority, Reply, RequestBuilder, Result, Timeouts,
+    Budget, Client, Error, ErrorKind, Feedback, Priority, Reply, RequestBuilder, Result, Timeouts,
 };
 
 use crate::{
     dice::Dice,
-    servers::{Applied, body_of},
+    servers::{Deeds, STREAMS, body_of},
     support::Server,
 };
 
@@ -26,6 +26,9 @@ pub(crate) struct Tally {
     timed_out: AtomicUsize,
     cut_short: AtomicUsize,
     left: AtomicUsize,
+    /// By connections that were cut, before their first reply and in the middle of others.
+    unsaved: AtomicUsize,
+    begun: AtomicUsize,
     longest_micros: AtomicU64,
 }
 
@@ -42,7 +45,7 @@ pub(crate) struct Caller<'s> {
     number: usize,
     client: &'s Client,
     server: &'s Server,
-    applied: &'s Applied,
+    deeds: &'s Deeds,
     tally: &'s Tally,
     dice: Dice,
     calls: u64,
@@ -54,10 +57,10 @@ impl<'s> Caller<'s> {
         seed: u64,
         client: &'s Client,
         server: &'s Server,
-        (applied, tally): (&'s Applied, &'s Tally),
+        (deeds, tally): (&'s Deeds, &'s Tally),
     ) -> Self {
         let dice = Dice::new(seed, number as u64);
-        Self { number, client, server, applied, tally, dice, calls: 0 }
+        Self { number, client, server, deeds, tally, dice, calls: 0 }
     }
 
     pub(crate) fn live(mut self, end: Instant) {
@@ -108,8 +111,23 @@ impl<'s> Caller<'s> {
     fn must_succeed(&self, target: &str, reply: Result<Reply>) {
         match reply {
             Ok(reply) => self.saw(target, &reply),
-            Err(error) => panic!("a retry could have saved {target}: {error:?}"),
+            Err(error) => self.was_cut(target, &error),
         }
+    }
+
+    /// Fails unless a connection was cut under the call in such a way that no retry could save it.
+    #[track_caller]
+    fn was_cut(&self, target: &str, error: &Error) {
+        let cuts = self.deeds.cuts();
+        let (lost, most) = match error.kind() {
+            // A connection on which nothing has ever been answered is no reason to try again.
+            ErrorKind::Protocol => (&self.tally.unsaved, cuts),
+            // What the caller has seen of a reply cannot be taken back.
+            ErrorKind::Body => (&self.tally.begun, cuts * STREAMS as usize),
+            _ => panic!("{target}: {error:?}"),
+        };
+        let lost = lost.fetch_add(1, Relaxed) + 1;
+        assert!(lost <= most, "a retry could have saved {target}: {error:?}; {cuts} cuts");
     }
 
     #[track_caller]
@@ -128,7 +146,7 @@ impl<'s> Caller<'s> {
         let target = self.target("post");
         let body = vec![b'p'; self.dice.below(20_000)];
         let reply = self.send(self.client.post(self.server.url(&target)).body(body));
-        let (most, times) = self.applied.times(self.number, self.calls);
+        let (most, times) = self.deeds.times(self.number, self.calls);
         assert!(most <= 1, "a POST of {} was applied {most} times", self.number);
         match reply {
             Ok(reply) => {
@@ -136,7 +154,9 @@ impl<'s> Caller<'s> {
                 assert_eq!(times, 1, "{target} succeeded and was not applied");
             }
             Err(error) => {
-                assert_eq!(error.kind(), ErrorKind::Protocol, "{target}: {error:?}");
+                if error.kind() != ErrorKind::Protocol {
+                    self.was_cut(&target, &error);
+                }
                 self.tally.posts_lost.fetch_add(1, Relaxed);
             }
         }
@@ -153,10 +173,10 @@ impl<'s> Caller<'s> {
         });
         match self.send(request) {
             Ok(reply) => self.saw(&target, &reply),
-            Err(error) => {
-                assert!(error.is_cancelled(), "{target}: {error:?}");
+            Err(error) if error.is_cancelled() => {
                 self.tally.cancelled.fetch_add(1, Relaxed);
             }
+            Err(error) => self.was_cut(&target, &error),
         }
         cancel.unwrap().join().unwrap();
     }
@@ -166,7 +186,9 @@ impl<'s> Caller<'s> {
         let timeouts = Timeouts::default().first_byte(Duration::from_millis(20)).total(BUDGET);
         let request = self.client.get(self.server.url(&target)).timeouts(timeouts);
         let error = request.send().unwrap_err();
-        assert_eq!(error.budget(), Some(Budget::FirstByte), "{target}: {error:?}");
+        if error.budget() != Some(Budget::FirstByte) {
+            return self.was_cut(&target, &error);
+        }
         self.tally.timed_out.fetch_add(1, Relaxed);
     }
 
@@ -182,10 +204,15 @@ impl<'s> Caller<'s> {
     fn leaves(&self) {
         let target = self.target("get");
         let request = self.client.get(self.server.url(&target)).timeout(BUDGET);
-        let mut reply = request.open().unwrap_or_else(|error| panic!("{target}: {error:?}"));
         let mut begun = vec![0; body_of(&target).len() / 2];
-        reply.read_exact(&mut begun).unwrap();
-        self.tally.left.fetch_add(1, Relaxed);
+        let read = request.open().and_then(|mut reply| {
+            let read = reply.read_exact(&mut begun);
+            read.map_err(|error| error.downcast::<Error>().expect("an error of the call"))
+        });
+        match read {
+            Ok(()) => drop(self.tally.left.fetch_add(1, Relaxed)),
+            Err(error) => self.was_cut(&target, &error),
+        }
     }
 }
 

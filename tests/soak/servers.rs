@@ -1,13 +1,13 @@
 //! Servers that fail in every way that a retry can save, and in some that none can.
 //!
 //! What they do unasked spares the first exchange of a connection: a request that is sent again goes
-//! to a new one, where it has to succeed.
+//! to a new one, where it has to succeed. Only a cut takes it along, if it is still under way.
 
 use std::{
     collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -19,20 +19,29 @@ use crate::{
     support::{Exchange, Server, StreamExchange},
 };
 
-/// Which requests were applied, and how often; of each caller the last ones.
+/// What a server has done.
 #[derive(Clone, Default)]
-pub(crate) struct Applied(Arc<Mutex<HashMap<usize, Row>>>);
+pub(crate) struct Deeds {
+    /// Which requests were applied, and how often; of each caller the last ones.
+    applied: Arc<Mutex<HashMap<usize, Row>>>,
+    cuts: Arc<AtomicUsize>,
+}
 
 /// Numbers of requests, and how often each was applied.
 type Row = VecDeque<(u64, usize)>;
 
-impl Applied {
+impl Deeds {
+    /// How many connections were cut under several calls.
+    pub(crate) fn cuts(&self) -> usize {
+        self.cuts.load(Ordering::Relaxed)
+    }
+
     /// Applies the request of a target like `/post/caller/number`.
     fn apply(&self, target: &str) {
         let mut words = target.split('/').skip(2);
         let caller = words.next().unwrap().parse().unwrap();
         let number = words.next().unwrap().parse().unwrap();
-        let mut applied = self.0.lock().unwrap();
+        let mut applied = self.applied.lock().unwrap();
         let row = applied.entry(caller).or_default();
         match row.iter_mut().find(|(known, _)| *known == number) {
             Some((_, times)) => *times += 1,
@@ -45,7 +54,7 @@ impl Applied {
 
     /// How often the last requests of a caller were applied at most, and how often this one.
     pub(crate) fn times(&self, caller: usize, number: u64) -> (usize, usize) {
-        let applied = self.0.lock().unwrap();
+        let applied = self.applied.lock().unwrap();
         let row = applied.get(&caller).into_iter().flatten();
         let most = row.clone().map(|(_, times)| *times).max().unwrap_or(0);
         (most, row.filter(|(known, _)| *known == number).map(|(_, times)| *times).sum())
@@ -65,7 +74,7 @@ pub(crate) fn body_of(target: &str) -> Vec<u8> {
     target.bytes().cycle().take(length).collect()
 }
 
-pub(crate) fn http1(seed: u64, applied: Applied) -> Server {
+pub(crate) fn http1(seed: u64, deeds: Deeds) -> Server {
     let served = AtomicU64::new(0);
     let handler = move |exchange: &mut Exchange| {
         let mut dice = Dice::new(seed, served.fetch_add(1, Ordering::Relaxed));
@@ -76,7 +85,7 @@ pub(crate) fn http1(seed: u64, applied: Applied) -> Server {
         let is_reused = exchange.request_index() > 0;
         let is_post = exchange.request().method == "POST";
         if is_post && dice.percent(97) {
-            applied.apply(&target);
+            deeds.apply(&target);
         } else if is_post {
             return if dice.percent(50) { exchange.close() } else { exchange.reset() };
         }
@@ -102,18 +111,18 @@ pub(crate) fn http1(seed: u64, applied: Applied) -> Server {
     Server::http(handler)
 }
 
-pub(crate) fn http2(seed: u64, applied: Applied) -> Server {
+pub(crate) fn http2(seed: u64, deeds: Deeds) -> Server {
     let mut settings = Builder::new();
     settings.max_concurrent_streams(STREAMS);
     let served = Arc::new(AtomicU64::new(0));
     let handler = move |exchange: StreamExchange| {
         let dice = Dice::new(seed, served.fetch_add(1, Ordering::Relaxed));
-        answer(exchange, dice, applied.clone())
+        answer(exchange, dice, deeds.clone())
     };
     Server::http2_of(settings, handler)
 }
 
-async fn answer(mut exchange: StreamExchange, mut dice: Dice, applied: Applied) {
+async fn answer(mut exchange: StreamExchange, mut dice: Dice, deeds: Deeds) {
     if dice.percent(1) {
         return exchange.reset(Reason::REFUSED_STREAM);
     }
@@ -126,9 +135,13 @@ async fn answer(mut exchange: StreamExchange, mut dice: Dice, applied: Applied) 
         return;
     }
     if is_post && dice.percent(97) {
-        applied.apply(&target);
+        deeds.apply(&target);
     } else if is_post {
         return exchange.reset(Reason::INTERNAL_ERROR);
+    }
+    if exchange.request_index() > 0 && dice.percent(1) {
+        deeds.cuts.fetch_add(1, Ordering::Relaxed);
+        return exchange.close_connection();
     }
     match target.split('/').nth(1).unwrap() {
         "stall" => return exchange.await_reset().await,
@@ -148,4 +161,4 @@ async fn answer(mut exchange: StreamExchange, mut dice: Dice, applied: Applied) 
 }
 
 /// Of each connection; with all of them fewer than there are callers.
-const STREAMS: u32 = 4;
+pub(crate) const STREAMS: u32 = 4;

@@ -46,6 +46,11 @@ impl StreamExchange {
         &self.request.target
     }
 
+    /// The how-many-eth of its connection this is, from 0 (RFC 9113 §5.1.1).
+    pub(crate) fn request_index(&self) -> usize {
+        (u32::from(self.respond.stream_id()) as usize - 1) / 2
+    }
+
     /// The whole body, or `None` if the client reset the stream before its end.
     pub(crate) async fn try_read_body(&mut self) -> Option<Vec<u8>> {
         let mut whole = Vec::new();
