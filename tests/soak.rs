@@ -64,7 +64,11 @@ fn soak(protocol: &str, driving: Driving, serve: fn(u64, Deeds) -> Server) {
             let caller = Caller::new(number, seed, &client, &server, (&deeds, &tally));
             // Small stacks: what is left over shall be seen.
             let thread = thread::Builder::new().stack_size(512 << 10);
-            thread.spawn_scoped(scope, move || caller.live(end)).unwrap();
+            let live = move || {
+                leftovers::touch_stack();
+                caller.live(end);
+            };
+            thread.spawn_scoped(scope, live).unwrap();
         }
         let watched = (&client, &server);
         scope.spawn(move || {
