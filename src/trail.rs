@@ -37,6 +37,11 @@ impl Trail {
         &self.root
     }
 
+    /// Whether a subscriber is told when the call is polled.
+    pub(crate) fn is_listened_to(&self) -> bool {
+        !self.root.is_disabled()
+    }
+
     /// Polls the call inside of its spans.
     pub(crate) fn around<T>(&self, poll: impl FnOnce() -> T) -> T {
         if self.root.is_disabled() {

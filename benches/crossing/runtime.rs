@@ -98,7 +98,9 @@ impl Connection {
         } else {
             self.mailbox.send(job).map_err(|_| Error)?;
         }
-        answered.await.map_err(|_| Error)
+        let answered = answered.await;
+        attendance::leave();
+        answered.map_err(|_| Error)
     }
 }
 

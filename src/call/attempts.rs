@@ -232,6 +232,7 @@ async fn attempt(
         }
     };
     let ended = cx.within(pin!(exchange)).await.and_then(|ended| ended);
+    runtime::leave_connection();
     spans::exchanged(&span, means.config(), &cx.watch, &ended);
     events::attempt_ended(cx, &ended);
     ended.map_err(|error| error.in_queue_for(&hop.url))

@@ -1,6 +1,6 @@
 //! What a waiting thread does for its call besides sleeping: it moves its connection along.
 
-use std::{sync::Arc, task::Waker, time::Duration};
+use std::{cell::Cell, sync::Arc, task::Waker, time::Duration};
 
 use super::{
     lane::Lane,
@@ -8,8 +8,8 @@ use super::{
     parker::Parker,
 };
 use crate::{
-    environment::OfProcess, life::Life, moment::Moment, steward::Tended, transport::pool::HandIn,
-    wheel::Attended,
+    environment::OfProcess, life::Life, moment::Moment, steward::Tended, sync::thread_local,
+    transport::pool::HandIn, wheel::Attended,
 };
 
 /// The lane that a call has to do with, and its connection if the caller may attend that.
@@ -22,22 +22,23 @@ pub(super) struct Attendance<'s> {
     hand_in: Option<HandIn>,
     /// When that was planned, or little earlier.
     planned_at: Moment,
-    attends: OfProcess<Attends>,
+    /// `None` while the call is polled.
+    attends: Option<OfProcess<Attends>>,
 }
 
 /// What a child process must not touch.
 #[derive(Debug, Default)]
 struct Attends {
     life: Option<Arc<Life>>,
-    /// Whether the life wakes this thread at present.
-    is_present: bool,
+    /// What the life wakes this thread with at present, if it does.
+    present: Option<Waker>,
     /// Counts the job, or the dial before it, while this thread sees to it.
     job: Option<Attended>,
 }
 
 impl<'s> Attendance<'s> {
     pub(super) fn new(waker: &'s Waker) -> Self {
-        let attends = OfProcess::new(Attends::default());
+        let attends = Some(OfProcess::new(Attends::default()));
         Self { waker, lane: None, hand_in: None, planned_at: Moment::ZERO, attends }
     }
 
@@ -48,7 +49,7 @@ impl<'s> Attendance<'s> {
         self.planned_at = planned_at;
         self.lane = Some(lane);
         self.hand_in = hand_in;
-        if let Some(attends) = self.attends.get_mut() {
+        if let Some(attends) = here(&mut self.attends) {
             attends.life = life;
             attends.job = job;
         }
@@ -58,18 +59,24 @@ impl<'s> Attendance<'s> {
     pub(super) fn leave(&mut self) {
         // A job that was not begun goes its way.
         self.hand_in = None;
-        if let Some(attends) = self.attends.get_mut() {
-            attends.leave(self.waker);
+        if let Some(attends) = here(&mut self.attends) {
+            attends.leave();
         }
+    }
+
+    /// Polls the call, which may [`leave`] meanwhile.
+    pub(super) fn around<T>(&mut self, poll: impl FnOnce() -> T) -> T {
+        let _shown = Shown::begin(&mut self.attends);
+        poll()
     }
 
     /// Brings the connection as far as it goes without waiting.
     pub(super) fn go_on(&mut self) {
         let Self { waker, lane, hand_in, planned_at, attends } = self;
-        let Some(Attends { life: Some(life), is_present, job }) = attends.get_mut() else { return };
-        let was_present = std::mem::replace(is_present, true);
+        let Some(Attends { life: Some(life), present, job }) = here(attends) else { return };
+        let was_present = present.is_some();
         if !was_present {
-            life.attend(waker);
+            life.attend(present.insert(waker.clone()));
         }
         let Some(hand_in) = hand_in.take() else {
             if !was_present || life.is_woken() {
@@ -93,7 +100,7 @@ impl<'s> Attendance<'s> {
     fn forget(&mut self) {
         self.leave();
         self.lane = None;
-        if let Some(attends) = self.attends.get_mut() {
+        if let Some(attends) = here(&mut self.attends) {
             attends.life = None;
         }
     }
@@ -125,17 +132,68 @@ impl Drop for Attendance<'_> {
 }
 
 impl Attends {
-    fn leave(&mut self, waker: &Waker) {
-        if std::mem::take(&mut self.is_present)
+    fn leave(&mut self) {
+        if let Some(waker) = self.present.take()
             && let Some(life) = &self.life
         {
             if life.is_woken() {
                 move_on(life, || ());
             }
-            life.leave(waker);
+            life.leave(&waker);
         }
         self.job = None;
     }
+}
+
+fn here(attends: &mut Option<OfProcess<Attends>>) -> Option<&mut Attends> {
+    attends.as_mut()?.get_mut()
+}
+
+thread_local! {
+    /// What the call that is being polled attends.
+    static SHOWN: Cell<Option<OfProcess<Attends>>> = const { Cell::new(None) };
+}
+
+/// For a call that has what it has waited for, or does not want it any more: leaves its connection.
+///
+/// That may be another call's by now, and code of the user may run before this one waits again, for
+/// as long as it likes; it may even make that other call.
+pub(super) fn leave() {
+    let leave = |shown: &Cell<Option<OfProcess<Attends>>>| {
+        let mut attends = shown.take();
+        if let Some(attends) = here(&mut attends) {
+            attends.leave();
+            attends.life = None;
+        }
+        shown.set(attends);
+    };
+    let _ = SHOWN.try_with(leave);
+}
+
+/// While it lives, the call can leave what it attends, and not what an outer call does.
+struct Shown<'a> {
+    attends: &'a mut Option<OfProcess<Attends>>,
+    outer: Option<OfProcess<Attends>>,
+}
+
+impl<'a> Shown<'a> {
+    fn begin(attends: &'a mut Option<OfProcess<Attends>>) -> Self {
+        let mut outer = attends.take();
+        exchange(&mut outer);
+        Self { attends, outer }
+    }
+}
+
+impl Drop for Shown<'_> {
+    fn drop(&mut self) {
+        exchange(&mut self.outer);
+        *self.attends = self.outer.take();
+    }
+}
+
+/// Does nothing, both times, while thread-local values are being destroyed.
+fn exchange(attends: &mut Option<OfProcess<Attends>>) {
+    let _ = SHOWN.try_with(|shown| *attends = shown.replace(attends.take()));
 }
 
 /// Does `first`, and moves the connection on as far as it goes.

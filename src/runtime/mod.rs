@@ -155,6 +155,12 @@ impl Runtime {
     }
 }
 
+/// For a call that has got what it has waited for, or has given it up: leaves its connection to
+/// others, as code of the user may run next.
+pub(crate) fn leave_connection() {
+    attendance::leave();
+}
+
 /// The lane and the connection of an open reply.
 #[derive(Debug)]
 pub(crate) struct Lender {

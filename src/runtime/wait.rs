@@ -40,7 +40,12 @@ pub(crate) fn wait<T>(
     loop {
         // Whatever it was about, the call is going to see it.
         parker.take_notification();
-        let polled = cx.trail.around(|| call.as_mut().poll(&mut task));
+        if cx.trail.is_listened_to() {
+            // Who listens is code of the user.
+            attendance.leave();
+        }
+        let poll = || cx.trail.around(|| call.as_mut().poll(&mut task));
+        let polled = attendance.around(poll);
         // Taken on every way out: what is planned and not done goes its way when it is dropped.
         let plan = lend::take_plan();
         if let Poll::Ready(output) = polled {

@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use abide::{Body, Client, Feedback, Progress, Reply};
+use abide::{Body, Client, Feedback, Progress, RedirectAction, RedirectPolicy, Reply};
 use tokio::runtime::Builder;
 
 use crate::{
@@ -331,3 +331,35 @@ fn one_static_client_serves_threads_that_come_and_go() {
 
 /// Needs more than 128 reads of 64 KiB.
 const LONG: usize = 10 << 20;
+
+/// The outer call has its answer, so its connection is free, and the inner one is given that; it is
+/// not begun by its thread, which has to read the body first.
+#[test]
+fn an_upload_inside_of_what_decides_between_the_hops_of_a_call() {
+    let server = Server::http(|exchange| match exchange.target() {
+        "/moved" => drop(exchange.reply(302, &[("location", "/")], b"")),
+        _ => echo(exchange),
+    });
+    let timeouts = abide::Timeouts::default().first_byte(std::time::Duration::from_secs(5));
+    let client = builder().timeouts(timeouts).build().unwrap();
+    let (inside, url) = (client.clone(), server.url("/"));
+    let uploads = move || {
+        let reply = inside.post(&url).body(Body::reader(&b"inside"[..])).send().unwrap();
+        assert_eq!(reply.text(), "inside");
+    };
+    let moved = server.url("/moved");
+    in_time(move || {
+        for _ in 0..3 {
+            let (policy, intercepts) = (uploads.clone(), uploads.clone());
+            let policy = RedirectPolicy::custom(move |_| {
+                policy();
+                RedirectAction::Follow
+            });
+            let call = client.get(&moved).redirects(policy).intercept_requests(move |_| {
+                intercepts();
+                Ok(())
+            });
+            assert_eq!(call.send().unwrap().status(), 200);
+        }
+    });
+}

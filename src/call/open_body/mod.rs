@@ -16,7 +16,7 @@ use crate::{
     moment::Moment,
     phase::{Budget, Phase},
     runtime::{
-        Lender,
+        Lender, leave_connection,
         pipe::{Received, Receiver},
     },
     trailers::Trailers,
@@ -143,7 +143,9 @@ impl OpenBody {
             }
             next
         });
-        match received.await? {
+        let received = received.await;
+        leave_connection();
+        match received? {
             Received::Chunk(chunk) => {
                 self.keeping.write(&chunk);
                 Ok(Some(chunk))

@@ -15,7 +15,7 @@ use shuttle::{
 };
 
 use crate::{
-    attendance::Attendance,
+    attendance::{Attendance, leave},
     check::check,
     connection::{Connection, Request},
     doorstep::{Doorstep, Invitation},
@@ -161,6 +161,7 @@ fn call(lane: &Arc<Lane>, connection: &Connection, comes: Comes) {
     loop {
         parker.take_notification();
         if answer.is_there() {
+            attendance.around(leave);
             break;
         }
         if cancelled.load(SeqCst) {
