@@ -60,6 +60,10 @@ pub enum Driving {
     /// Callers, while they wait for their own answers; background threads when nobody waits.
     #[default]
     Lent,
+    /// As [`Lent`](Self::Lent), but whether a thread lends itself is left to chance, time after time:
+    /// for the tests of this crate.
+    #[doc(hidden)]
+    AtRandom,
 }
 
 impl Default for Config {

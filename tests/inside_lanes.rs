@@ -28,7 +28,7 @@ use tracing::{
 use support::{Exchange, Server};
 use waiting::in_time;
 
-const BOTH: [Driving; 2] = [Driving::Lent, Driving::Background];
+const ALL: [Driving; 3] = [Driving::Lent, Driving::Background, Driving::AtRandom];
 
 fn hello(exchange: &mut Exchange) {
     exchange.reply(200, &[], b"hello");
@@ -73,7 +73,7 @@ fn both_calls(server: &Server, driving: Driving, places: usize) -> [abide::Resul
 
 #[test]
 fn a_call_inside_of_a_lane_is_carried_by_another_one() {
-    for driving in BOTH {
+    for driving in ALL {
         for server in servers() {
             let [outer, inner] = both_calls(&server, driving, 2).map(Result::unwrap);
             assert_eq!((outer.text(), inner.text()), ("hello".into(), "hello".into()));
@@ -84,7 +84,7 @@ fn a_call_inside_of_a_lane_is_carried_by_another_one() {
 
 #[test]
 fn a_call_that_only_its_own_lane_could_let_begin_fails_at_once() {
-    for driving in BOTH {
+    for driving in ALL {
         for server in servers() {
             let [outer, inner] = both_calls(&server, driving, 1);
             assert_eq!(outer.unwrap().text(), "hello");
@@ -97,7 +97,7 @@ fn a_call_that_only_its_own_lane_could_let_begin_fails_at_once() {
 
 #[test]
 fn calls_that_could_only_let_each_other_begin_do_not_wait_for_that() {
-    for driving in BOTH {
+    for driving in ALL {
         for server in servers() {
             let (client, url) = (client(driving, 2), server.url("/"));
             let (failed, made) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));

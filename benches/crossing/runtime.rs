@@ -20,7 +20,11 @@ use std::{future::poll_fn, pin::pin, sync::mpsc};
 
 use tokio::sync::oneshot;
 
-use self::{lane::Lane, lend::Plan, wait::wait};
+use self::{
+    lane::Lane,
+    lend::{Lending, Plan},
+    wait::wait,
+};
 use crate::{
     context::CallContext,
     error::{Error, Result},
@@ -56,7 +60,8 @@ impl Connection {
         let lanes = if way == Way::Kept { 1 } else { connections };
         // Nothing is left alone here, so nobody looks whether it is.
         let (crew, steward) = (Arc::new(Crew), Arc::new(Post::new(|| Ok(()))));
-        let lanes = (0..lanes).map(|number| Lane::make(number, way != Way::Kept, &crew, &steward));
+        let lending = if way == Way::Kept { Lending::Never } else { Lending::Always };
+        let lanes = (0..lanes).map(|number| Lane::make(number, lending, &crew, &steward));
         let lanes = lanes.collect::<Result<Vec<_>>>()?;
         lanes.iter().cycle().take(connections).map(|lane| Self::open_on(lane, way)).collect()
     }

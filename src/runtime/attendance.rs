@@ -110,7 +110,7 @@ impl<'s> Attendance<'s> {
     pub(super) fn rest(&mut self, parker: &Parker, until: Moment) {
         if let Some(lane) = &self.lane
             && lend::may_lend()
-            && let Some(held) = lane.wheel().take_as_caller()
+            && let Some(held) = lane.take_as_caller()
         {
             if lane.drive(held, self.hand_in.take(), parker, until) {
                 return;

@@ -19,7 +19,11 @@ use tokio::{
     task::{AbortHandle, yield_now},
 };
 
-use super::{alarm::Alarm, lend, parker::Parker};
+use super::{
+    alarm::Alarm,
+    lend::{self, Lending},
+    parker::Parker,
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     life::Life,
@@ -42,6 +46,7 @@ pub(crate) struct Lane {
     /// Whether the event loop has panicked.
     is_broken: AtomicBool,
     wheel: Arc<Wheel>,
+    lending: Lending,
 }
 
 #[derive(Debug)]
@@ -54,7 +59,7 @@ impl Lane {
     /// Makes an event loop; its keeper comes when it is needed.
     pub(super) fn make(
         number: usize,
-        is_lent: bool,
+        lending: Lending,
         crew: &Arc<Crew>,
         steward: &Arc<Post>,
     ) -> Result<Arc<Self>> {
@@ -64,9 +69,9 @@ impl Lane {
                 Some(lane) => crew.start("abide-lane", move || lane.keep()),
                 None => Err(io::Error::other("the lane has ended")),
             });
-            let wheel = Wheel::new(number, is_lent, keeper, Arc::clone(steward));
+            let wheel = Wheel::new(number, lending.is_possible(), keeper, Arc::clone(steward));
             let (event_loop, tasks) = (RwLock::default(), Mutex::default());
-            Self { event_loop, tasks, is_broken: AtomicBool::new(false), wheel }
+            Self { event_loop, tasks, is_broken: AtomicBool::new(false), wheel, lending }
         });
         let runtime = event_loop(lane.wheel.load()).map_err(not_started)?;
         let made = EventLoop { runtime, alarm: Alarm::default() };
@@ -97,6 +102,11 @@ impl Lane {
             tasks.push(task.abort_handle());
         }
         self.wheel.see_to_it();
+    }
+
+    /// Takes the wheel for a caller that will wait anyway.
+    pub(super) fn take_as_caller(&self) -> Option<Held> {
+        if self.lending.is_done() { self.wheel.take_as_caller() } else { None }
     }
 
     /// Drives the lane until the caller's waker has fired or the moment has come; false if the event

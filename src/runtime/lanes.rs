@@ -7,9 +7,8 @@ use std::{
     time::Duration,
 };
 
-use super::lane::Lane;
+use super::{lane::Lane, lend::Lending};
 use crate::{
-    config::Driving,
     error::Result,
     moment::Moment,
     post::Post,
@@ -24,14 +23,14 @@ pub(crate) struct Lanes {
     lanes: [OnceLock<Arc<Lane>>; LANES_MAX],
     /// Held while a lane is chosen and, if need be, made.
     choosing: Mutex<()>,
-    driving: Driving,
+    lending: Lending,
     crew: Arc<Crew>,
     /// Looks after lanes without a keeper.
     steward: Arc<Post>,
 }
 
 impl Lanes {
-    pub(super) fn new(driving: Driving, crew: Arc<Crew>) -> Arc<Self> {
+    pub(super) fn new(lending: Lending, crew: Arc<Crew>) -> Arc<Self> {
         Arc::new_cyclic(|lanes: &Weak<Self>| {
             let (lanes, stewards) = (Weak::clone(lanes), Arc::clone(&crew));
             let steward = Post::new(move || match lanes.upgrade() {
@@ -39,7 +38,7 @@ impl Lanes {
                 None => Err(io::Error::other("the client has ended")),
             });
             let steward = Arc::new(steward);
-            Self { lanes: Default::default(), choosing: Mutex::new(()), driving, crew, steward }
+            Self { lanes: Default::default(), choosing: Mutex::new(()), lending, crew, steward }
         })
     }
 
@@ -71,7 +70,7 @@ impl Lanes {
         };
         let connections = |number: &usize| self.get(*number).map_or(0, |l| l.wheel().connections());
         let mut allowed = (0..LANES_MAX).filter(may);
-        if self.driving == Driving::Background {
+        if !self.lending.is_possible() {
             return allowed.next().unwrap_or(0);
         }
         if let Some(free) = allowed.clone().find(|number| connections(number) == 0) {
@@ -87,8 +86,7 @@ impl Lanes {
         if let Some(lane) = slot.get() {
             return Ok(lane);
         }
-        let is_lent = self.driving == Driving::Lent;
-        let lane = Lane::make(number, is_lent, &self.crew, &self.steward)?;
+        let lane = Lane::make(number, self.lending, &self.crew, &self.steward)?;
         Ok(slot.get_or_init(|| lane))
     }
 
@@ -140,9 +138,9 @@ mod tests {
     }
 
     impl World {
-        fn new(driving: Driving) -> Self {
+        fn new(lending: Lending) -> Self {
             let crew = Arc::<Crew>::default();
-            Self { lanes: Lanes::new(driving, Arc::clone(&crew)), crew, connections: Vec::new() }
+            Self { lanes: Lanes::new(lending, Arc::clone(&crew)), crew, connections: Vec::new() }
         }
 
         /// The lane that the next connection goes to.
@@ -172,7 +170,7 @@ mod tests {
 
     #[test]
     fn in_the_background_all_share_a_lane_but_those_that_need_another() {
-        let mut world = World::new(Driving::Background);
+        let mut world = World::new(Lending::Never);
         assert_eq!((0..3).map(|_| world.dial(None, [])).max(), Some(0));
         assert_eq!(world.dial(None, [0]), 1);
         assert_eq!(world.dial(None, [0, 1]), 2);
@@ -184,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_connection_has_a_lent_lane_for_itself_while_there_is_one() {
-        let mut world = World::new(Driving::Lent);
+        let mut world = World::new(Lending::Always);
         assert_eq!(world.dial(None, []), 0);
         assert_eq!(world.dial(Some(1), [2]), 3);
         assert_eq!(world.dial(None, [1]), 2);
@@ -198,7 +196,7 @@ mod tests {
 
     #[test]
     fn more_connections_than_lent_lanes_share_one_for_each_core() {
-        let mut world = World::new(Driving::Lent);
+        let mut world = World::new(Lending::Always);
         (0..LANES_MAX).for_each(|lane| assert_eq!(world.dial(None, []), lane));
         let shared = processors().min(LANES_MAX);
         for lane in (0..shared).chain(0..shared) {
@@ -208,7 +206,7 @@ mod tests {
 
     #[test]
     fn more_connections_than_lent_lanes_share_those_that_are_allowed() {
-        let mut world = World::new(Driving::Lent);
+        let mut world = World::new(Lending::Always);
         (0..LANES_MAX).for_each(|lane| assert_eq!(world.dial(None, []), lane));
         assert_eq!(world.dial(Some(0), [1]), 2);
         assert_eq!(world.dial(None, [0, 1, 2]), 3);

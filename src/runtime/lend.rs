@@ -3,6 +3,7 @@
 use std::{
     cell::Cell,
     future::{Future, poll_fn},
+    hash::{BuildHasher, Hasher, RandomState},
     pin::pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -20,6 +21,30 @@ thread_local! {
     static PLAN: Cell<Option<Plan>> = const { Cell::new(None) };
     /// Whether this thread is submitting a job that it will wait for.
     static SUBMITS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether those who wait for a client lend their threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lending {
+    Never,
+    Always,
+    /// As it comes, each time anew.
+    AtRandom,
+}
+
+impl Lending {
+    pub(super) const fn is_possible(self) -> bool {
+        !matches!(self, Self::Never)
+    }
+
+    /// Whether it is done this time.
+    pub(super) fn is_done(self) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Always => true,
+            Self::AtRandom => RandomState::new().build_hasher().finish().is_multiple_of(2),
+        }
+    }
 }
 
 /// A lane to drive while waiting, a connection of it to attend, and the job to begin with.

@@ -18,7 +18,11 @@ use std::{
     time::Duration,
 };
 
-use self::{lane::Lane, lanes::Lanes, lend::Plan};
+use self::{
+    lane::Lane,
+    lanes::Lanes,
+    lend::{Lending, Plan},
+};
 pub use crate::transport::pool::Warmed;
 pub(crate) use crate::transport::{
     bridge::{
@@ -54,7 +58,7 @@ pub(crate) struct Runtime {
     pool: Arc<Pool>,
     connector: Arc<Connector>,
     lanes: Arc<Lanes>,
-    lends: bool,
+    lending: Lending,
     crew: Arc<Crew>,
 }
 
@@ -64,12 +68,16 @@ impl Runtime {
         let learns = transport::learns_http2(config);
         let pool = Pool::new(config.limits, config.connections.clone(), learns);
         let crew = Arc::<Crew>::default();
-        let lanes = Lanes::new(config.driving, Arc::clone(&crew));
+        let lending = match config.driving {
+            Driving::Background => Lending::Never,
+            Driving::Lent => Lending::Always,
+            Driving::AtRandom => Lending::AtRandom,
+        };
+        let lanes = Lanes::new(lending, Arc::clone(&crew));
         let connector = Arc::new(Connector::new(config, &crew));
         let (weak, dialer) = (Arc::downgrade(&lanes), Arc::clone(&connector));
         pool.start_dials_with(move |dial| start_dial(&weak, dial, &dialer));
-        let lends = config.driving == Driving::Lent;
-        Ok(Self { pool, connector, lanes, lends, crew })
+        Ok(Self { pool, connector, lanes, lending, crew })
     }
 
     /// Asks for an exchange; the ticket holds its place in the queue and its answer.
@@ -86,9 +94,9 @@ impl Runtime {
             // Whatever it is for, all calls of that lane wait for it.
             job.order.priority = Priority::Interactive;
         }
-        let may_attend = self.lends && lend::may_attend();
+        let may_attend = self.lending.is_done() && lend::may_attend();
         // A guest that could not drive would only be woken twice.
-        job.order.may_be_invited &= self.lends && waits_next && lend::may_lend();
+        job.order.may_be_invited &= self.lending.is_done() && waits_next && lend::may_lend();
         let submits = lend::Submits::begin(may_attend && waits_next);
         let (ticket, hand_in) = self.pool.submit((job, pending), may_attend && waits_next);
         drop(submits);
@@ -120,7 +128,7 @@ impl Runtime {
 
     /// What a thread can do that waits for more of a reply.
     pub(crate) fn lender(&self, home: &Home) -> Option<Lender> {
-        let lane = self.lanes.get(home.lane).filter(|_| self.lends)?;
+        let lane = self.lanes.get(home.lane).filter(|_| self.lending.is_possible())?;
         Some(Lender { lane: Arc::clone(lane), life: Weak::clone(&home.life) })
     }
 

@@ -1,7 +1,6 @@
 //! The clients of the tests, and resolvers they are given.
 
 use std::{
-    hash::{BuildHasher as _, Hasher as _, RandomState},
     io,
     net::{IpAddr, Ipv4Addr},
     sync::{Arc, Condvar, Mutex},
@@ -12,16 +11,13 @@ use abide::{Client, ClientBuilder, Driving, Resolve, Stats};
 use crate::waiting::{eventually, eventually_or};
 
 /// Where every test begins: the defaults, but the way of driving that the environment names, so
-/// that the whole suite runs in each of them, and no proxy that the environment may name.
+/// that the whole suite runs in each of them and in one that changes all the time, and no proxy that the environment may name.
 pub(crate) fn builder() -> ClientBuilder {
     let driving = match std::env::var("ABIDE_TEST_DRIVING").as_deref() {
         Err(_) => Driving::default(),
         Ok("background") => Driving::Background,
         Ok("lent") => Driving::Lent,
-        Ok("random") if RandomState::new().build_hasher().finish().is_multiple_of(2) => {
-            Driving::Lent
-        }
-        Ok("random") => Driving::Background,
+        Ok("random") => Driving::AtRandom,
         Ok(other) => {
             panic!("ABIDE_TEST_DRIVING is `{other}`, not `background`, `lent` or `random`")
         }

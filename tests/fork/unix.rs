@@ -15,7 +15,6 @@ mod processes;
 mod support;
 
 use std::{
-    hash::{BuildHasher as _, Hasher as _, RandomState},
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -71,10 +70,7 @@ fn builder() -> ClientBuilder {
         Err(_) => Driving::default(),
         Ok("background") => Driving::Background,
         Ok("lent") => Driving::Lent,
-        Ok("random") if RandomState::new().build_hasher().finish().is_multiple_of(2) => {
-            Driving::Lent
-        }
-        Ok("random") => Driving::Background,
+        Ok("random") => Driving::AtRandom,
         Ok(other) => {
             panic!("ABIDE_TEST_DRIVING is `{other}`, not `background`, `lent` or `random`")
         }

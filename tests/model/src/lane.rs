@@ -93,6 +93,10 @@ impl Lane {
         }
     }
 
+    pub(crate) fn take_as_caller(&self) -> Option<Held> {
+        self.wheel.take_as_caller()
+    }
+
     fn keep_turn(&self, turn: &Turn) {
         let mut was_over = false;
         self.block_on(poll_fn(|cx| {
