@@ -218,9 +218,9 @@ impl Limits {
     ///
     /// What calls over one HTTP/2 connection receive is taken in by one thread. When that was busy for
     /// at least 90 % of the time, in two looks 100 ms apart, and calls share the connection, another
-    /// one is opened on another thread, if there are fewer than this and the other bounds allow it. Calls are then spread over
-    /// them until fewer do for a second; those that are not needed any more close like other
-    /// idle ones. Where the server is on the same machine, or callers do much with what they get, more
+    /// one is opened on another thread, if there are fewer than this and the other bounds allow it.
+    /// Calls are then spread over them until fewer do for a second; those that are not needed any more
+    /// close like other idle ones. Where the server is on the same machine, or callers do much with what they get, more
     /// than half the processors, the default, rarely helps.
     #[must_use]
     pub fn http2_cores_per_route(mut self, cores: usize) -> Self {

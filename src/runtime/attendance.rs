@@ -97,6 +97,7 @@ impl<'s> Attendance<'s> {
         }
     }
 
+    /// Has nothing to do with the lane and the connection any more.
     fn forget(&mut self) {
         self.leave();
         self.lane = None;
