@@ -99,10 +99,10 @@ impl<'s> Attendance<'s> {
 
     /// Has nothing to do with the lane and the connection any more.
     fn forget(&mut self) {
-        self.leave();
+        self.hand_in = None;
         self.lane = None;
         if let Some(attends) = here(&mut self.attends) {
-            attends.life = None;
+            attends.forget();
         }
     }
 
@@ -144,6 +144,11 @@ impl Attends {
         }
         self.job = None;
     }
+
+    fn forget(&mut self) {
+        self.leave();
+        self.life = None;
+    }
 }
 
 fn here(attends: &mut Option<OfProcess<Attends>>) -> Option<&mut Attends> {
@@ -163,8 +168,7 @@ pub(super) fn leave() {
     let leave = |shown: &Cell<Option<OfProcess<Attends>>>| {
         let mut attends = shown.take();
         if let Some(attends) = here(&mut attends) {
-            attends.leave();
-            attends.life = None;
+            attends.forget();
         }
         shown.set(attends);
     };
