@@ -4,18 +4,19 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test fails where it meets the unexpected")]
 
+#[expect(dead_code, unused_imports, reason = "it needs less than the behaviour tests")]
+mod support;
+
 use std::{
     fs::{self, File},
-    io::{Read as _, Write as _},
-    mem,
-    net::{SocketAddr, TcpListener},
-    panic,
+    mem, panic,
     sync::atomic::{AtomicUsize, Ordering},
-    thread,
     time::Duration,
 };
 
 use abide::{Client, Driving};
+
+use support::Server;
 
 #[test]
 fn calls_end_and_the_next_ones_go_by_other_event_loops() {
@@ -24,7 +25,10 @@ fn calls_end_and_the_next_ones_go_by_other_event_loops() {
         PANICS.fetch_add(1, Ordering::SeqCst);
     }));
     for driving in [Driving::Background, Driving::Lent] {
-        let url = format!("http://{}/", serve());
+        let server = Server::http(|exchange| {
+            exchange.reply(200, &[], b"");
+        });
+        let url = server.url("/");
         let client = Client::builder().driving(driving).no_proxy().build().unwrap();
         client.get(&url).send().unwrap();
         close_event_queues();
@@ -55,22 +59,4 @@ fn close_event_queues() {
         nix::unistd::close(queue).unwrap();
         mem::forget(File::open("/dev/null").unwrap());
     }
-}
-
-/// A server that answers all requests.
-fn serve() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            thread::spawn(move || {
-                let mut request = [0; 4096];
-                while stream.read(&mut request).is_ok_and(|bytes| bytes > 0) {
-                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
-                }
-            });
-        }
-    });
-    address
 }

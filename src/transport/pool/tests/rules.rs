@@ -248,6 +248,16 @@ fn a_new_connection_begins_with_what_the_server_allowed_before() {
     assert_eq!((world.begun.len(), world.dials.len()), (2, 2));
 }
 
+/// Begins a warm-up, which somebody waits for until what is returned is dropped.
+fn warm(world: &mut World, host: &Route, connections: usize) -> impl Sized + use<> {
+    let route = Arc::clone(host);
+    let order = WarmOrder { route, connections, timeouts: Timeouts::none(), avoid: None };
+    let (answer, awaited) = bridge::reply();
+    let (_, effects) = world.state.warm(order, answer);
+    world.carry_out(effects);
+    awaited
+}
+
 #[test]
 fn a_warm_up_opens_what_the_bounds_allow_and_takes_nothing_from_others() {
     let mut world = World::new(Limits::default().places_total(3).dials_total(2));
@@ -255,15 +265,7 @@ fn a_warm_up_opens_what_the_bounds_allow_and_takes_nothing_from_others() {
     world.interactive(&other);
     let busy = world.connect(0);
     world.finish(busy);
-    let order = |connections| WarmOrder {
-        route: Arc::clone(&host),
-        connections,
-        timeouts: Timeouts::none(),
-        avoid: None,
-    };
-    let (answer, _awaited) = bridge::reply();
-    let (_, effects) = world.state.warm(order(5), answer);
-    world.carry_out(effects);
+    let _awaited = warm(&mut world, &host, 5);
     assert_eq!(world.dials.len(), 1, "first it has to be known what is spoken");
     world.connect(0);
     assert_eq!((world.dials.len(), world.warmed.len()), (1, 0));
@@ -276,15 +278,7 @@ fn a_warm_up_opens_what_the_bounds_allow_and_takes_nothing_from_others() {
 fn a_warm_up_fails_with_a_handshake_whose_socket_is_closed_already() {
     let mut world = World::new(Limits::default());
     let host = route("https://host2/");
-    let (answer, _awaited) = bridge::reply();
-    let order = WarmOrder {
-        route: Arc::clone(&host),
-        connections: 1,
-        timeouts: Timeouts::none(),
-        avoid: None,
-    };
-    let (_, effects) = world.state.warm(order, answer);
-    world.carry_out(effects);
+    let _awaited = warm(&mut world, &host, 1);
     world.fail_handshake(0);
     assert_eq!(world.warmed, [(0, 0)]);
     assert_eq!((world.state.stats().open(), world.state.stats().dialing()), (0, 0));
