@@ -14,7 +14,7 @@ use std::{
 use tracing::Span;
 
 use crate::{
-    environment::ProcessId,
+    environment::{OfProcess, ProcessId},
     error::{Error, Result},
     feedback::Feedback,
     lifecycle::Running,
@@ -45,7 +45,7 @@ pub(crate) struct CallContext {
     /// Whether another call makes it for itself, on whose behalf its thread may run code of the user.
     is_nested: bool,
     /// `None` when only its reply is left.
-    running: Option<Running>,
+    running: Option<OfProcess<Running>>,
     /// When the thread that polls the call must look again though nobody woke it.
     wake_at: AtomicU64,
     /// The same for a step that has an end of its own.
@@ -58,7 +58,7 @@ impl CallContext {
     /// That of a call which begins now; it counts for its client as long as `running` is there.
     pub(crate) fn new(
         (timeouts, priority): (Timeouts, Priority),
-        feedback: Option<&Feedback>,
+        feedback: Option<Feedback>,
         process: ProcessId,
         running: Option<Running>,
     ) -> Self {
@@ -75,7 +75,7 @@ impl CallContext {
             exchanges: AtomicU32::new(0),
             process,
             is_nested: false,
-            running,
+            running: running.map(OfProcess::new),
             wake_at: AtomicU64::new(Moment::NEVER.nanos()),
             step_ends_at: AtomicU64::new(Moment::NEVER.nanos()),
             waiting_since: AtomicU64::new(0),
@@ -130,8 +130,9 @@ impl CallContext {
         self.exchanges.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(crate) const fn running(&self) -> Option<&Running> {
-        self.running.as_ref()
+    /// `None` in a child process too.
+    pub(crate) fn running(&self) -> Option<&Running> {
+        self.running.as_ref()?.get()
     }
 
     /// Notes that the call has ended, though what is left of its reply has not.
@@ -145,7 +146,7 @@ impl CallContext {
     /// lost, and dropping is what cancels the work behind it.
     pub(crate) async fn within<F: Future>(&self, future: F) -> Result<F::Output> {
         let mut future = pin!(future);
-        let mut cancelled = pin!(self.feedback().map(|feedback| feedback.token().cancelled()));
+        let mut cancelled = self.feedback().map(Feedback::cancelled);
         let now = Moment::now();
         self.waiting_since.store(now.nanos(), Ordering::Relaxed);
         let end = self.next_end();
@@ -156,9 +157,7 @@ impl CallContext {
         // when it would sleep.
         let mut begun = Some(now);
         poll_fn(|cx| {
-            if let Some(cancelled) = cancelled.as_mut().as_pin_mut()
-                && cancelled.poll(cx).is_ready()
-            {
+            if cancelled.as_mut().is_some_and(|cancelled| cancelled.is_cancelled(cx)) {
                 return Poll::Ready(Err(Error::cancelled(self.watch.phase())));
             }
             if self.is_aborted() {
@@ -237,11 +236,11 @@ impl CallContext {
     )]
     pub(crate) async fn within_call<F: Future>(&self, future: F) -> Result<F::Output> {
         let mut future = pin!(future);
-        let mut cancelled = pin!(self.feedback().map(|feedback| feedback.token().cancelled()));
+        let mut cancelled = self.feedback().map(Feedback::cancelled);
         let output = poll_fn(|task| {
-            if let Some(cancelled) = cancelled.as_mut().as_pin_mut() {
+            if let Some(cancelled) = &mut cancelled {
                 // Only to be woken: `still_runs` looks itself.
-                let _ = cancelled.poll(task);
+                cancelled.is_cancelled(task);
             }
             if let Err(error) = self.still_runs() {
                 return Poll::Ready(Err(error));
@@ -289,7 +288,7 @@ impl CallContext {
         let feedback = self.feedback().map(Feedback::apart);
         let running = self.running().map(Running::nested);
         let wanted = (timeouts, Priority::default());
-        let nested = Self::new(wanted, feedback.as_ref(), self.process, running);
+        let nested = Self::new(wanted, feedback, self.process, running);
         let observed = self.observed().map(|o| o.nested(nested.id, nested.started)).map(Box::new);
         Self { observed, is_nested: true, ..nested }
     }

@@ -15,7 +15,10 @@ pub(crate) struct ProcessId(u32);
 impl ProcessId {
     pub(crate) fn current() -> Self {
         let id = std::process::id();
-        LAST_SEEN.store(id, Ordering::Relaxed);
+        // Every call of every thread asks, and a store would take the line from the others.
+        if LAST_SEEN.load(Ordering::Relaxed) != id {
+            LAST_SEEN.store(id, Ordering::Relaxed);
+        }
         Self(id)
     }
 
@@ -37,13 +40,14 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 
 static LAST_SEEN: AtomicU32 = AtomicU32::new(0);
 
-/// A value that touches other threads when it is dropped, and so must not be in a child process.
+/// A value that must not be touched in a child process, not even to drop it: other threads have a
+/// part in it, and one of them may have held its lock when the process forked.
 ///
 /// It is forgotten there, if the fork was noticed before: calls look for one wherever code of the
 /// user has run.
 #[derive(Debug)]
 pub(crate) struct OfProcess<T> {
-    /// `None` only while it is dropped.
+    /// `None` once it was taken or dropped.
     value: Option<T>,
     process: ProcessId,
 }
@@ -55,8 +59,22 @@ impl<T> OfProcess<T> {
     }
 
     /// `None` in a child process, if the fork was noticed.
+    pub(crate) fn get(&self) -> Option<&T> {
+        if self.is_here() { self.value.as_ref() } else { None }
+    }
+
+    /// As [`get`](Self::get).
     pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
         if self.is_here() { self.value.as_mut() } else { None }
+    }
+
+    /// Takes it out, for good.
+    #[cfg_attr(
+        not(any(feature = "cache", feature = "json")),
+        expect(dead_code, reason = "no call works for others")
+    )]
+    pub(crate) fn take(&mut self) -> Option<T> {
+        if self.is_here() { self.value.take() } else { None }
     }
 
     fn is_here(&self) -> bool {

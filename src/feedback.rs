@@ -2,20 +2,26 @@
 
 use std::{
     fmt,
+    future::Future,
+    pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    task::Context,
 };
 
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+
+use crate::environment::OfProcess;
 
 /// Cancels calls and shows their progress, from any thread.
 ///
 /// Give it to a call with [`RequestBuilder::feedback`](crate::RequestBuilder::feedback). Clones
 /// are the same feedback. One feedback may serve several calls: [`cancel`](Self::cancel) ends
 /// them all, at once and for good, and the counters add up. A [`child`](Self::child) ends with
-/// its parent, can be cancelled alone, and counts for both.
+/// its parent, can be cancelled alone, and counts for both. After `fork`, the child makes its own,
+/// as it makes its own client: a thread of the parent may have held a lock of this one.
 ///
 /// ```
 /// let feedback = abide::Feedback::new();
@@ -138,9 +144,10 @@ impl Feedback {
     /// Adds a listener for the upload.
     ///
     /// A listener that holds a clone of this feedback keeps both alive for ever; let it hold the
-    /// parent of a [`child`](Self::child) to cancel by. It runs on the thread that waits for the call, at most about 20 times a second when there
-    /// is news, and once at the end. It may cancel the call and make calls of its own; a panic in
-    /// it passes through the waiting call to its caller.
+    /// parent of a [`child`](Self::child) to cancel by. It runs on the thread that waits for the
+    /// call, at most about 20 times a second when there is news, and once at the end. It may cancel
+    /// the call and make calls of its own; a panic in it passes through the waiting call to its
+    /// caller.
     pub fn on_upload(&self, listener: impl Fn(Progress) + Send + Sync + 'static) {
         self.add(|listeners| listeners.upload.push(Arc::new(listener)));
     }
@@ -157,6 +164,11 @@ impl Feedback {
 
     pub(crate) fn token(&self) -> &CancellationToken {
         &self.token
+    }
+
+    /// For a call that waits.
+    pub(crate) fn cancelled(&self) -> Cancelled<'_> {
+        Cancelled(OfProcess::new(Box::pin(self.token.cancelled())))
     }
 
     pub(crate) fn add_sent(&self, bytes: u64) {
@@ -185,9 +197,9 @@ impl Feedback {
         let tell_upload = at_the_end || told.upload != upload;
         let tell_download = at_the_end || told.download != download;
         *told = Told { upload, download };
-        for shared in self.shared.lineage() {
-            let (upload, download) = shared.progress();
-            let listeners = shared.listeners();
+        // All locks before the first listener, which may fork.
+        let all: Vec<_> = self.shared.lineage().map(|s| (s.progress(), s.listeners())).collect();
+        for ((upload, download), listeners) in all {
             if tell_upload {
                 listeners.upload.iter().for_each(|listener| listener(upload));
             }
@@ -195,6 +207,19 @@ impl Feedback {
                 listeners.download.iter().for_each(|listener| listener(download));
             }
         }
+    }
+}
+
+/// Wakes a call when its feedback is cancelled, until it is dropped.
+///
+/// On the heap, because what is pinned anywhere else cannot be left as it is in a child process.
+#[derive(Debug)]
+pub(crate) struct Cancelled<'f>(OfProcess<Pin<Box<WaitForCancellationFuture<'f>>>>);
+
+impl Cancelled<'_> {
+    /// Never in a child process.
+    pub(crate) fn is_cancelled(&mut self, task: &mut Context<'_>) -> bool {
+        self.0.get_mut().is_some_and(|cancelled| cancelled.as_mut().poll(task).is_ready())
     }
 }
 

@@ -10,6 +10,7 @@ use std::{
 };
 
 use crate::{
+    environment::OfProcess,
     feedback::Feedback,
     moment::Moment,
     phase::{PHASES, Phase},
@@ -34,7 +35,7 @@ pub(crate) struct Watch {
     /// When the exchange itself last moved a byte; HTTP/2 streams share their connection's traffic.
     moved: AtomicU64,
     /// What carries the exchange; held for a look or a change only.
-    carrier: Mutex<Option<Carrier>>,
+    carrier: OfProcess<Mutex<Option<Carrier>>>,
     progress: Option<Meters>,
 }
 
@@ -46,7 +47,7 @@ struct Carrier {
 
 #[derive(Debug)]
 struct Meters {
-    feedback: Feedback,
+    feedback: OfProcess<Feedback>,
     /// Highest position of any attempt, so that a repeated upload is not counted twice.
     upload: AtomicU64,
     download: AtomicU64,
@@ -72,7 +73,7 @@ pub(crate) const STAGES: usize = 8;
 
 impl Watch {
     /// That of a call which waits in the queue since then.
-    pub(crate) fn new(feedback: Option<&Feedback>, began: Moment) -> Self {
+    pub(crate) fn new(feedback: Option<Feedback>, began: Moment) -> Self {
         let watch = Self {
             phase: AtomicU8::new(Phase::Queue as u8),
             entered: Default::default(),
@@ -81,9 +82,9 @@ impl Watch {
             ended: AtomicU64::new(0),
             turn: AtomicU64::new(0),
             moved: AtomicU64::new(0),
-            carrier: Mutex::new(None),
+            carrier: OfProcess::new(Mutex::new(None)),
             progress: feedback.map(|feedback| Meters {
-                feedback: feedback.clone(),
+                feedback: OfProcess::new(feedback),
                 upload: AtomicU64::new(0),
                 download: AtomicU64::new(0),
                 expects_download: AtomicBool::new(false),
@@ -118,7 +119,7 @@ impl Watch {
 
     /// Begins an exchange of the call: nothing of an earlier one counts for its budgets and times.
     pub(crate) fn begin_again(&self) {
-        *self.carrier() = None;
+        self.carry_by(None);
         self.enter(Phase::Queue);
         self.asked.store(self.entered_at(Phase::Queue).nanos(), Ordering::Relaxed);
     }
@@ -143,9 +144,7 @@ impl Watch {
 
     /// A budget ran out: the connection may be dead.
     pub(crate) fn time_out(&self) {
-        if let Some(carrier) = &*self.carrier() {
-            carrier.traffic.suspect();
-        }
+        self.with_carrier(|carrier| carrier.traffic.suspect());
     }
 
     /// The connection is ready that was dialed for the call, if it still waits for it.
@@ -173,18 +172,29 @@ impl Watch {
 
     /// Says which connection carries the exchange, and whether it carries nothing else.
     pub(crate) fn follow(&self, traffic: &Arc<Traffic>, is_alone: bool) {
-        *self.carrier() = Some(Carrier { traffic: Arc::clone(traffic), is_alone });
+        self.carry_by(Some(Carrier { traffic: Arc::clone(traffic), is_alone }));
     }
 
-    fn carrier(&self) -> MutexGuard<'_, Option<Carrier>> {
-        self.carrier.lock().unwrap_or_else(PoisonError::into_inner)
+    fn carry_by(&self, carrier: Option<Carrier>) {
+        if let Some(mut present) = self.carrier() {
+            *present = carrier;
+        }
+    }
+
+    fn with_carrier<T>(&self, look: impl FnOnce(&Carrier) -> T) -> Option<T> {
+        self.carrier()?.as_ref().map(look)
+    }
+
+    /// `None` in a child process, where a lane of the parent may have left it locked.
+    fn carrier(&self) -> Option<MutexGuard<'_, Option<Carrier>>> {
+        self.carrier.get().map(|carrier| carrier.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) fn sent(&self, position: u64) {
         self.moved();
         if let Some(meters) = &self.progress {
             let news = advance(&meters.upload, position);
-            meters.feedback.add_sent(news);
+            meters.count(|feedback| feedback.add_sent(news));
         }
     }
 
@@ -197,7 +207,7 @@ impl Watch {
     pub(crate) fn received(&self, position: u64) {
         if let Some(meters) = &self.progress {
             let news = advance(&meters.download, position);
-            meters.feedback.add_received(news);
+            meters.count(|feedback| feedback.add_received(news));
         }
     }
 
@@ -206,12 +216,13 @@ impl Watch {
         if let Some(meters) = &self.progress
             && !meters.expects_download.swap(true, Ordering::Relaxed)
         {
-            meters.feedback.expect_download(total);
+            meters.count(|feedback| feedback.expect_download(total));
         }
     }
 
+    /// `None` if the call has none, or this is a child process: it stays with the parent there.
     pub(crate) fn feedback(&self) -> Option<&Feedback> {
-        self.progress.as_ref().map(|meters| &meters.feedback)
+        self.progress.as_ref().and_then(|meters| meters.feedback.get())
     }
 
     /// Since when the budget of the present phase runs.
@@ -228,9 +239,8 @@ impl Watch {
     }
 
     fn last_sent(&self) -> Moment {
-        let carrier = self.carrier();
-        let alone = carrier.as_ref().filter(|carrier| carrier.is_alone);
-        alone.map_or(Moment::ZERO, |carrier| carrier.traffic.last_sent())
+        let alone = self.with_carrier(|by| by.is_alone.then(|| by.traffic.last_sent()));
+        alone.flatten().unwrap_or(Moment::ZERO)
     }
 
     pub(crate) fn timings(&self, started: Moment, connection: Option<UsedConnection>) -> Timings {
@@ -279,16 +289,24 @@ impl Watch {
 
     /// The number of the connection that carries the exchange; 0 if there is none.
     pub(crate) fn connection(&self) -> u64 {
-        self.carrier().as_ref().map_or(0, |carrier| carrier.traffic.connection())
+        self.with_carrier(|carrier| carrier.traffic.connection()).unwrap_or(0)
     }
 
     /// Who is at the other end of it, if there is one and that is known.
     pub(crate) fn peer(&self) -> Option<SocketAddr> {
-        self.carrier().as_ref().and_then(|carrier| carrier.traffic.peer())
+        self.with_carrier(|carrier| carrier.traffic.peer()).flatten()
     }
 
     fn entered_at(&self, phase: Phase) -> Moment {
         Moment::from_nanos(self.entered[phase as usize].load(Ordering::Relaxed))
+    }
+}
+
+impl Meters {
+    fn count(&self, count: impl FnOnce(&Feedback)) {
+        if let Some(feedback) = self.feedback.get() {
+            count(feedback);
+        }
     }
 }
 

@@ -61,7 +61,7 @@ impl ReplyBody {
 
     /// What became of storing it, once that is known.
     #[cfg_attr(not(feature = "cache"), expect(dead_code, reason = "only a cache tells"))]
-    pub(crate) const fn stored(&self) -> Option<Result<(), NotStored>> {
+    pub(crate) fn stored(&self) -> Option<Result<(), NotStored>> {
         self.encoded.stored()
     }
 

@@ -11,6 +11,7 @@ use crate::{
     body::Content,
     context::CallContext,
     cookies::CookieChoice,
+    environment::OfProcess,
     error::{Error, ErrorKind, Result},
     moment::Moment,
     phase::Budget,
@@ -55,6 +56,7 @@ async fn fetch(
 ) -> Result<crate::policy::auth::Token> {
     let mut nested = cx.nested(|timeouts| timeouts);
     let request = request(lead.request()?, &nested);
+    let mut lead = OfProcess::new(lead);
     nested.trail = Trail::new(spans::call(nested.id, &request.method, &request.url));
     tracing::debug!(call = cx.id, url = %tokens.shown(), "fetching a token");
     events::call_began(&nested, &request.method, &request.url);
@@ -62,6 +64,7 @@ async fn fetch(
     let reply = Box::pin(received(&nested, means, request));
     let reply = cx.along(&nested, reply).await;
     ended(&nested, reply.as_ref().map(Reply::status));
+    let Some(lead) = lead.take() else { return Err(Error::forked()) };
     match reply {
         Ok(reply) => {
             let answered = lead.answered(reply.status(), reply.bytes(), Moment::now());

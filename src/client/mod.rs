@@ -172,11 +172,11 @@ impl Client {
 
     pub(crate) fn open_connections(
         &self,
-        request: Request<'_>,
+        mut request: Request<'_>,
         connections: usize,
     ) -> Result<Warmed> {
         let admitted = self.admit(&request)?;
-        let mut cx = self.context(&request, admitted);
+        let mut cx = self.context(&mut request, admitted);
         // The dials have their budgets themselves, and there is no queue.
         cx.timeouts = Timeouts::none().total(cx.timeouts.total);
         let opened = call::warm_up(&cx, &self.shared.means, request, connections);
@@ -218,9 +218,9 @@ impl Client {
         }
     }
 
-    pub(crate) fn send(&self, request: Box<Request<'_>>) -> Result<Reply> {
+    pub(crate) fn send(&self, mut request: Box<Request<'_>>) -> Result<Reply> {
         let admitted = self.admit(&request)?;
-        let mut cx = self.context(&request, admitted);
+        let mut cx = self.context(&mut request, admitted);
         call::begin(&mut cx, &self.shared.means, &request);
         let mut reporter = Reporter::new();
         let reply = {
@@ -231,9 +231,9 @@ impl Client {
         reply
     }
 
-    pub(crate) fn open(&self, request: Box<Request<'_>>) -> Result<OpenReply> {
+    pub(crate) fn open(&self, mut request: Box<Request<'_>>) -> Result<OpenReply> {
         let admitted = self.admit(&request)?;
-        let mut cx = self.context(&request, admitted);
+        let mut cx = self.context(&mut request, admitted);
         call::begin(&mut cx, &self.shared.means, &request);
         let mut reporter = Reporter::new();
         let opened = {
@@ -277,9 +277,10 @@ impl Client {
         running.ok_or_else(|| Error::shut_down().during(|| request.shown()))
     }
 
-    fn context(&self, request: &Request<'_>, admitted: Running) -> CallContext {
+    /// The feedback of the request goes over to it.
+    fn context(&self, request: &mut Request<'_>, admitted: Running) -> CallContext {
         let wanted = (request.timeouts, request.priority);
-        let feedback = request.feedback.as_ref();
+        let feedback = request.feedback.take();
         CallContext::new(wanted, feedback, self.shared.process, Some(admitted))
     }
 

@@ -17,7 +17,9 @@ use super::processes;
 pub(crate) type Test = (&'static str, fn());
 
 macro_rules! tests {
-    ($($name:ident),* $(,)?) => { &[$((stringify!($name), $name as fn())),*] };
+    ($($(#[$if:meta])* $name:ident),* $(,)?) => {
+        &[$($(#[$if])* (stringify!($name), $name as fn())),*]
+    };
 }
 pub(crate) use tests;
 

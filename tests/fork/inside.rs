@@ -118,6 +118,69 @@ pub(crate) fn a_fork_inside_a_listener_finds_no_lock_of_a_busy_client() {
     });
 }
 
+pub(crate) fn a_fork_inside_a_call_finds_no_lock_of_a_shared_feedback() {
+    let server = Server::http(echo);
+    let (client, url, shared) = (client(), server.url("/"), Feedback::new());
+    shared.on_download(|_| {});
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::SeqCst) {
+                    client.get(&url).feedback(&shared).send().unwrap();
+                    client.get(&url).feedback(shared.child()).send().unwrap();
+                }
+            });
+        }
+        let _over = Over(&is_over);
+        for _ in 0..FORKS {
+            let here = Arc::new(Mutex::new(None));
+            let body = Body::reader(Forking(Arc::clone(&here), 0));
+            let answer = client.post(&url).body(body).feedback(&shared).send();
+            if *here.lock().unwrap() == Some(Here::Child) {
+                end_after(|| assert_forked(|| answer));
+            }
+            assert_eq!(answer.unwrap().text(), "halfhalf");
+        }
+    });
+}
+
+#[cfg(feature = "disk-cache")]
+pub(crate) fn a_fork_inside_a_listener_leaves_what_is_stored_to_the_parent() {
+    let server = Arc::new(Server::http(|exchange| {
+        let length = (2 * LARGE).to_string();
+        let fields = [("content-length", length.as_str()), ("cache-control", "max-age=60")];
+        exchange.begin_reply(200, &fields);
+        exchange.write([7; LARGE]);
+        exchange.await_signal("child ended", 1);
+        exchange.write([7; LARGE]);
+    }));
+    let folder = std::env::temp_dir().join(format!("abide-fork-{}", std::process::id()));
+    let cache = abide::Cache::disk(&folder, 64 << 20);
+    let client = super::builder().cache(cache).build().unwrap();
+    let (feedback, here) = (Feedback::new(), Arc::new(Mutex::new(None)));
+    feedback.on_download({
+        let (here, server) = (Arc::clone(&here), Arc::clone(&server));
+        move |progress| {
+            // By now a part of it is in a file.
+            if progress.bytes() >= LARGE as u64 {
+                fork_once(&here);
+                if *here.lock().unwrap() == Some(Here::Parent) {
+                    server.signal("child ended");
+                }
+            }
+        }
+    });
+    let open = client.get(server.url("/")).feedback(&feedback).open().unwrap();
+    let reply = open.into_reply();
+    if *here.lock().unwrap() == Some(Here::Child) {
+        end_after(|| assert_forked(|| reply));
+    }
+    assert!(reply.unwrap().cache().unwrap().is_stored());
+    assert!(client.get(server.url("/")).send().unwrap().cache().unwrap().is_hit());
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
 /// Gives two pieces, and forks between them.
 struct Forking(Arc<Mutex<Option<Here>>>, usize);
 
@@ -217,4 +280,7 @@ pub(crate) fn a_fork_inside_finished_leaves_the_object_to_the_parent() {
     assert!(request.reply().reused_connection());
 }
 
+/// More than is written to a file at once.
+#[cfg(feature = "disk-cache")]
+const LARGE: usize = 300_000;
 const FORKS: usize = 200;

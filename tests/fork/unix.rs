@@ -21,6 +21,8 @@ use std::{
 
 use abide::{Client, ClientBuilder, Driving, ErrorKind};
 
+#[cfg(feature = "disk-cache")]
+use self::inside::a_fork_inside_a_listener_leaves_what_is_stored_to_the_parent;
 use self::{
     calls::{
         a_client_made_in_the_child_works, a_client_of_the_child_fails_in_the_grandchild,
@@ -32,6 +34,7 @@ use self::{
     },
     harness::run_all,
     inside::{
+        a_fork_inside_a_call_finds_no_lock_of_a_shared_feedback,
         a_fork_inside_a_listener_finds_no_lock_of_a_busy_client,
         a_fork_inside_a_listener_leaves_the_call_to_the_parent,
         a_fork_inside_a_reader_leaves_the_call_to_the_parent,
@@ -56,8 +59,11 @@ pub(crate) fn run() -> ExitCode {
         nothing_in_the_child_waits_for_a_lock_of_a_busy_client,
         a_client_made_in_the_child_works,
         a_client_of_the_child_fails_in_the_grandchild,
+        a_fork_inside_a_call_finds_no_lock_of_a_shared_feedback,
         a_fork_inside_a_listener_finds_no_lock_of_a_busy_client,
         a_fork_inside_a_listener_leaves_the_call_to_the_parent,
+        #[cfg(feature = "disk-cache")]
+        a_fork_inside_a_listener_leaves_what_is_stored_to_the_parent,
         a_fork_inside_a_reader_leaves_the_call_to_the_parent,
         a_fork_inside_an_interceptor_or_a_redirect_policy_leaves_the_call_to_the_parent,
         a_fork_inside_finished_leaves_the_object_to_the_parent,

@@ -270,7 +270,7 @@ impl Passage<'_> {
 }
 
 fn may_have_been_received(error: &Error) -> bool {
-    !error.is_connect() && error.kind() != ErrorKind::InvalidRequest
+    !error.is_connect() && !matches!(error.kind(), ErrorKind::InvalidRequest | ErrorKind::Forked)
 }
 
 #[cold]

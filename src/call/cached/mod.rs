@@ -22,6 +22,7 @@ use crate::{
     cache::{Cache, Counted, Found, Landed, Leader, Lookup, Owner, Sought, Turn},
     caching::{CacheMode, CacheOutcome, Forwarded},
     context::CallContext,
+    environment::OfProcess,
     error::Result,
     policy::cache::{Asked, Begin, Now, Plan, RequestDirectives, conditions},
     runtime::Want,
@@ -212,7 +213,9 @@ impl Passage<'_> {
         why: Forwarded,
         looked: (Lookup, Option<Found>),
     ) -> Result<HopReply> {
+        let mut leader = OfProcess::new(leader);
         let reply = self.ask(content, why, Some(looked)).await;
+        let Some(leader) = leader.take() else { return reply };
         match &reply {
             Ok(reply) => {
                 let report = reply.head.cache;

@@ -36,7 +36,9 @@ impl OpenBody {
                 Some(saving.finish(trailers))
             }
             State::Receiving(_) => {
-                self.keeping = Keeping::begin(saving);
+                if let Some(keeping) = self.keeping() {
+                    *keeping = Keeping::begin(saving);
+                }
                 None
             }
             _ => Some(Err(NotStored::Incomplete)),

@@ -12,6 +12,7 @@ use super::keeping::{Keeping, Stored};
 use crate::{
     caching::NotStored,
     context::CallContext,
+    environment::OfProcess,
     error::{Error, ErrorKind, Result},
     moment::Moment,
     phase::{Budget, Phase},
@@ -26,10 +27,16 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct OpenBody {
     state: State,
-    /// What a waiting reader can drive.
-    lender: Option<Lender>,
     /// How much of it has come; `None` if the lane counts it.
     uncounted: Option<u64>,
+    ties: OfProcess<Ties>,
+}
+
+/// What a body has to do with, besides the one who reads it.
+#[derive(Debug, Default)]
+struct Ties {
+    /// What a waiting reader can drive.
+    lender: Option<Lender>,
     /// Stores it on the way.
     keeping: Keeping,
 }
@@ -49,9 +56,8 @@ enum State {
 impl OpenBody {
     pub(super) fn new(chunks: Receiver, lane_counts: bool, lender: Option<Lender>) -> Self {
         let uncounted = (!lane_counts).then_some(0);
-        let mut body = Self::of(State::Receiving(chunks));
-        (body.lender, body.uncounted) = (lender, uncounted);
-        body
+        let ties = OfProcess::new(Ties { lender, keeping: Keeping::default() });
+        Self { state: State::Receiving(chunks), uncounted, ties }
     }
 
     pub(super) fn complete(bytes: Bytes, trailers: Trailers) -> Self {
@@ -59,12 +65,16 @@ impl OpenBody {
     }
 
     fn of(state: State) -> Self {
-        Self { state, lender: None, uncounted: None, keeping: Keeping::default() }
+        Self { state, uncounted: None, ties: OfProcess::new(Ties::default()) }
     }
 
     /// What became of storing it, once that is known.
-    pub(crate) const fn stored(&self) -> Option<Result<(), NotStored>> {
-        self.keeping.ended()
+    pub(crate) fn stored(&self) -> Option<Result<(), NotStored>> {
+        self.ties.get()?.keeping.ended()
+    }
+
+    fn keeping(&mut self) -> Option<&mut Keeping> {
+        self.ties.get_mut().map(|ties| &mut ties.keeping)
     }
 
     /// Says that it is the body of the call's reply after all, and so its progress.
@@ -113,10 +123,7 @@ impl OpenBody {
             }
             Ok(None) => Ok(None),
             Err(error) => {
-                // Dropping the receiver is what ends the exchange.
-                self.state = State::Failed(error.kind());
-                self.keeping.give_up();
-                self.lender.iter().for_each(Lender::call_keeper);
+                self.fail(error.kind());
                 Err(error)
             }
         }
@@ -135,11 +142,11 @@ impl OpenBody {
             }
             _ => return Ok(None),
         };
-        let lender = &self.lender;
+        let lender = self.ties.get().and_then(|ties| ties.lender.as_ref());
         let received = poll_fn(|task| {
             let next = chunks.poll_next(task);
             if next.is_pending() {
-                lender.as_ref().into_iter().for_each(Lender::plan);
+                lender.into_iter().for_each(Lender::plan);
             }
             next
         });
@@ -147,11 +154,11 @@ impl OpenBody {
         leave_connection();
         match received? {
             Received::Chunk(chunk) => {
-                self.keeping.write(&chunk);
+                self.keeping().into_iter().for_each(|keeping| keeping.write(&chunk));
                 Ok(Some(chunk))
             }
             Received::End(trailers) => {
-                self.keeping.finish(&trailers);
+                self.keeping().into_iter().for_each(|keeping| keeping.finish(&trailers));
                 self.state = State::Ended(trailers);
                 Ok(None)
             }
@@ -180,10 +187,19 @@ impl OpenBody {
 
     /// Ends the exchange: what is left of it is of no use.
     pub(super) fn give_up(&mut self) {
-        self.keeping.give_up();
-        if !matches!(self.state, State::Ended(_) | State::Failed(_)) {
-            self.state = State::Failed(ErrorKind::Body);
-            self.lender.iter().for_each(Lender::call_keeper);
+        if matches!(self.state, State::Ended(_) | State::Failed(_)) {
+            self.keeping().into_iter().for_each(|keeping| keeping.give_up());
+        } else {
+            self.fail(ErrorKind::Body);
+        }
+    }
+
+    fn fail(&mut self, kind: ErrorKind) {
+        // Dropping the receiver is what ends the exchange.
+        self.state = State::Failed(kind);
+        if let Some(ties) = self.ties.get_mut() {
+            ties.keeping.give_up();
+            ties.lender.iter().for_each(Lender::call_keeper);
         }
     }
 

@@ -238,8 +238,9 @@ impl Exchange {
         connection: &mut D,
         work_is: WorkIs,
     ) -> Raced<W::Output> {
-        let feedback = self.watch.feedback().filter(|_| self.lane_watches).cloned();
-        let mut cancelled = pin!(feedback.as_ref().map(|feedback| feedback.token().cancelled()));
+        let watch = Arc::clone(&self.watch);
+        let feedback = watch.feedback().filter(|_| self.lane_watches);
+        let mut cancelled = pin!(feedback.map(|feedback| feedback.token().cancelled()));
         poll_fn(|cx| {
             connection.begin_turn();
             if self.answerer.poll_abandoned(cx).is_ready() || poll_some(cancelled.as_mut(), cx) {
