@@ -95,11 +95,14 @@ impl Hand {
         u32::from_be_bytes(update.payload.try_into().expect("four bytes"))
     }
 
-    /// Passes over frames, requests included; unwinds quietly when the client has gone.
+    /// Passes over frames, requests included, and answers pings; unwinds quietly when the client has gone.
     fn skip_to(&self, is_it: impl Fn(&Frame) -> bool) -> Frame {
         loop {
             match self.next() {
                 Some(frame) if is_it(&frame) => return frame,
+                Some(ping) if (ping.kind, ping.flags) == (PING, 0) => {
+                    self.send(PING, ACK, 0, &ping.payload);
+                }
                 Some(_) => {}
                 None => end_quietly(),
             }
