@@ -35,7 +35,7 @@ pub(crate) use crate::transport::{
 use crate::{
     config::{Config, Driving},
     doorstep::Invitation,
-    error::Result,
+    error::{Error, Result},
     life::Life,
     lifecycle::Shutdown,
     origin::Route,
@@ -48,7 +48,7 @@ use crate::{
         bridge::Pending,
         connect::Connector,
         connection::Home,
-        pool::{Dial, Pool},
+        pool::{Dial, Pool, Unstarted},
     },
 };
 
@@ -189,11 +189,15 @@ impl Lender {
     }
 }
 
-fn start_dial(lanes: &Weak<Lanes>, mut dial: Dial, connector: &Arc<Connector>) {
-    let Some(lanes) = lanes.upgrade() else { return drop(dial) };
+fn start_dial(
+    lanes: &Weak<Lanes>,
+    mut dial: Dial,
+    connector: &Arc<Connector>,
+) -> Result<(), Unstarted> {
+    let Some(lanes) = lanes.upgrade() else { return Err((Box::new(dial), Error::shut_down())) };
     let (lane, on_lane) = match lanes.for_dial(dial.avoid(), dial.elsewhere()) {
         Ok(chosen) => chosen,
-        Err(error) => return dial.fail(error),
+        Err(error) => return Err((Box::new(dial), error)),
     };
     dial.put_on(lane.wheel().number());
     // Whoever asked for it will wait, and may as well drive its dial.
@@ -205,6 +209,7 @@ fn start_dial(lanes: &Weak<Lanes>, mut dial: Dial, connector: &Arc<Connector>) {
     if seen_to.is_some() {
         lend::plan(Plan { lane: Arc::clone(lane), life: None, hand_in: None, job: seen_to });
     }
+    Ok(())
 }
 
 impl Drop for Runtime {

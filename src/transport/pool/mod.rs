@@ -22,6 +22,7 @@ mod tests;
 mod warm;
 
 use std::{
+    collections::VecDeque,
     future::Future,
     pin::Pin,
     sync::OnceLock,
@@ -57,8 +58,11 @@ use crate::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// Starts a dial on some lane.
-type Starter = Box<dyn Fn(Dial) + Send + Sync>;
+/// Starts a dial on some lane; gives it back, with the reason, if there is none.
+type Starter = Box<dyn Fn(Dial) -> Result<(), Unstarted> + Send + Sync>;
+
+/// A dial that no lane could be found for, and why.
+pub(crate) type Unstarted = (Box<Dial>, Error);
 
 pub(crate) struct Pool {
     state: Mutex<State>,
@@ -73,7 +77,10 @@ impl Pool {
     }
 
     /// Says how dials are started; once, before the first job.
-    pub(crate) fn start_dials_with(&self, starter: impl Fn(Dial) + Send + Sync + 'static) {
+    pub(crate) fn start_dials_with(
+        &self,
+        starter: impl Fn(Dial) -> Result<(), Unstarted> + Send + Sync + 'static,
+    ) {
         let _ = self.starter.set(Box::new(starter));
     }
 
@@ -157,19 +164,24 @@ impl Pool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Does what was decided, and what comes of that: each job in a long queue may be the reason for
+    /// a dial that fails at once.
     fn carry_out(self: &Arc<Self>, effects: Effects) {
-        for effect in effects {
+        let mut effects = VecDeque::from(effects);
+        while let Some(effect) = effects.pop_front() {
             match effect {
                 Effect::Dial(order) => {
                     let dial = Dial::new(Arc::clone(self), order);
-                    if let Some(start) = self.starter.get() {
-                        start(dial);
+                    if let Some(start) = self.starter.get()
+                        && let Err((dial, error)) = start(dial)
+                    {
+                        effects.extend(dial.fail_before_it_began(error));
                     }
                 }
                 Effect::Close(mailbox) => mailbox.close(),
                 Effect::Run(mailbox, job, ticket) => {
                     if let Err(job) = mailbox.send(job) {
-                        self.place_again(job, ticket, &mailbox);
+                        effects.extend(self.place_again(job, ticket, &mailbox));
                     }
                 }
                 Effect::Warmed(answer, warmed) => answer.send(warmed),
@@ -178,20 +190,20 @@ impl Pool {
     }
 
     /// Finds another connection for a job whose connection has just ended; it keeps its turn.
-    fn place_again(self: &Arc<Self>, job: Box<Job>, ticket: u64, ended: &Mailbox) {
+    fn place_again(&self, job: Box<Job>, ticket: u64, ended: &Mailbox) -> Effects {
         let placement = {
             let mut state = self.lock();
             state.remove_ended(&job.order.route, ended);
             state.place(job, ticket)
         };
-        let effects = match placement {
-            Placement::Run(mailbox, job, _) => vec![Effect::Run(mailbox, job, ticket)],
+        match placement {
+            Placement::Run(mailbox, job, _) => return vec![Effect::Run(mailbox, job, ticket)],
             // It has waited before, so its caller is where it was.
-            Placement::Queued(effects, _) => effects,
-            Placement::Refused(job) => return job.refuse(Error::shut_down()),
-            Placement::InVain(job) => return job.refuse(Error::waits_for_itself()),
-        };
-        self.carry_out(effects);
+            Placement::Queued(effects, _) => return effects,
+            Placement::Refused(job) => job.refuse(Error::shut_down()),
+            Placement::InVain(job) => job.refuse(Error::waits_for_itself()),
+        }
+        Effects::new()
     }
 
     /// Opens connections of a route that nobody needs yet.

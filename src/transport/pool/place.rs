@@ -4,7 +4,7 @@ use super::{
     Pool,
     route::{Idle, Shared, StreamEnd},
     spread::LaneSet,
-    state::{Bereaved, DialOrder, Next, PlaceOfDial},
+    state::{Bereaved, DialOrder, Effects, Next, PlaceOfDial},
 };
 use crate::{
     error::{Error, ErrorKind},
@@ -175,8 +175,23 @@ impl Dial {
         self.end(error);
     }
 
+    /// As [`fail`](Self::fail), but what comes of that is left to be carried out.
+    pub(super) fn fail_before_it_began(mut self, error: Error) -> Effects {
+        let Some((bereaved, effects)) = self.leave_books() else { return Effects::new() };
+        bereaved.learn(error);
+        effects
+    }
+
     fn end(&mut self, error: Error) {
-        let Some(order) = self.order.take() else { return };
+        if let Some((bereaved, effects)) = self.leave_books() {
+            self.pool.carry_out(effects);
+            bereaved.learn(error);
+        }
+    }
+
+    /// `None` if it has ended before.
+    fn leave_books(&mut self) -> Option<(Bereaved, Effects)> {
+        let order = self.order.take()?;
         // Whoever learns of the failure finds the place free.
         let place = match &mut self.place {
             None => PlaceOfDial::WithSocket,
@@ -185,12 +200,16 @@ impl Dial {
                 PlaceOfDial::Free { lane: place.lane }
             }
         };
-        let (bereaved, effects) = self.pool.lock().dial_failed(&order, place);
-        self.pool.carry_out(effects);
-        match bereaved {
-            Bereaved::Job(job) => job.refuse(error),
-            Bereaved::Warming(warming) => warming.fail(error),
-            Bereaved::Nobody => {}
+        Some(self.pool.lock().dial_failed(&order, place))
+    }
+}
+
+impl Bereaved {
+    fn learn(self, error: Error) {
+        match self {
+            Self::Job(job) => job.refuse(error),
+            Self::Warming(warming) => warming.fail(error),
+            Self::Nobody => {}
         }
     }
 }

@@ -102,6 +102,7 @@ fn world(routes: &[(bool, bool)], callers: usize, limits: Limits) {
     pool.start_dials_with(move |dial| {
         let sockets = Arc::clone(&of_dials.0);
         of_dials.1.lock().unwrap().push(thread::spawn(move || live(dial, &sockets)));
+        Ok(())
     });
     let callers: Vec<_> = (0..callers)
         .map(|caller| {
@@ -174,6 +175,7 @@ fn in_turn() {
             serve_in_turn(&member, &jobs, next, &served);
             drop((member, jobs, place));
         }));
+        Ok(())
     });
     let callers: Vec<_> = (0..CALLERS_IN_TURN)
         .map(|_| {

@@ -3,4 +3,5 @@
 mod any_order;
 mod inside;
 mod rules;
+mod unstarted;
 mod world;

@@ -40,6 +40,31 @@ pub(super) fn route(url: &str) -> Route {
     Arc::new(Way::to(Origin::of(&url.parse().expect("a URL")).expect("an origin"), None))
 }
 
+/// A job as simple as possible, and where it is answered.
+pub(super) fn job(route: &Route, watch: &Arc<Watch>) -> (Box<Job>, Pending) {
+    let target = Target {
+        scheme: Scheme::HTTP,
+        authority: Authority::from_static("a.example"),
+        path_and_query: PathAndQuery::from_static("/"),
+    };
+    let (answer, pending) = bridge::answer();
+    let order = Order {
+        route: Arc::clone(route),
+        head: Head { method: Method::GET, target, headers: HeaderMap::new() },
+        upload: Upload::Empty,
+        want: Want::Stream { unwanted: Unwanted::default() },
+        watch: Arc::clone(watch),
+        timeouts: Timeouts::none(),
+        priority: Priority::default(),
+        attempt: 1,
+        fresh: false,
+        avoid: None,
+        lane_watches: false,
+        may_be_invited: false,
+    };
+    (Box::new(Job { order, answer }), pending)
+}
+
 pub(super) struct World {
     pub(super) state: State,
     /// Of two lanes.
@@ -108,27 +133,10 @@ impl World {
         avoid: Option<usize>,
     ) -> Option<u64> {
         let watch = Arc::new(Watch::new(None, Moment::now()));
-        let target = Target {
-            scheme: Scheme::HTTP,
-            authority: Authority::from_static("a.example"),
-            path_and_query: PathAndQuery::from_static("/"),
-        };
-        let (answer, pending) = bridge::answer();
-        let order = Order {
-            route: Arc::clone(route),
-            head: Head { method: Method::GET, target, headers: HeaderMap::new() },
-            upload: Upload::Empty,
-            want: Want::Stream { unwanted: Unwanted::default() },
-            watch: Arc::clone(&watch),
-            timeouts: Timeouts::none(),
-            priority,
-            attempt: 1,
-            fresh,
-            avoid,
-            lane_watches: false,
-            may_be_invited: false,
-        };
-        let job = Box::new(Job { order, answer });
+        let (mut job, pending) = job(route, &watch);
+        job.order.priority = priority;
+        job.order.fresh = fresh;
+        job.order.avoid = avoid;
         let ticket = self.state.next_ticket(1, 0);
         self.waiting.insert(ticket, Waiting { route: Arc::clone(route), pending, watch });
         match self.state.place(job, ticket) {
