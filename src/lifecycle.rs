@@ -77,9 +77,14 @@ impl Lifecycle {
     pub(crate) fn wait_for_calls(&self, limit: Duration) -> usize {
         let running = || self.calls.load(Ordering::SeqCst) & !CLOSED;
         let quiet = self.quiet.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.ended.wait_timeout_while(quiet, limit, |&mut ()| running() > 0);
+        let mut left = 0;
+        let waited = self.ended.wait_timeout_while(quiet, limit, |&mut ()| {
+            // Asked again later, it would count a call that is just being refused.
+            left = running();
+            left > 0
+        });
         drop(waited);
-        running()
+        left
     }
 
     /// Has every call that waits end.
@@ -218,6 +223,28 @@ mod tests {
         assert_eq!(lifecycle.wait_for_calls(Duration::from_secs(10)), 0);
         ends.join().expect("the thread");
     }
+
+    #[test]
+    fn calls_that_are_refused_do_not_run() {
+        let lifecycle = Lifecycle::new();
+        lifecycle.close();
+        let (is_over, begins) = (AtomicBool::new(false), std::sync::Barrier::new(2));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                begins.wait();
+                while !is_over.load(Ordering::SeqCst) {
+                    assert!(lifecycle.begin_call().is_none());
+                }
+            });
+            begins.wait();
+            let left = |_| lifecycle.wait_for_calls(Duration::from_secs(10));
+            let left: usize = (0..LOOKS).map(left).sum();
+            is_over.store(true, Ordering::SeqCst);
+            assert_eq!(left, 0);
+        });
+    }
+
+    const LOOKS: usize = 100_000;
 
     #[test]
     fn threads_are_woken_once_each_and_forgotten_when_they_have_gone() {
