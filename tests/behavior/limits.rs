@@ -89,6 +89,25 @@ fn the_number_of_header_lines_is_limited() {
     }
 }
 
+#[cfg(feature = "http2")]
+#[test]
+fn the_number_of_header_lines_is_limited_over_http2_too() {
+    let server = Server::http2(async |mut exchange| {
+        let count: usize = exchange.target()[1..].parse().unwrap();
+        let names: Vec<String> = (0..count).map(|index| format!("x-{index}")).collect();
+        let lines: Vec<_> = names.iter().map(|name| (name.as_str(), "1")).collect();
+        exchange.reply(200, &lines, "").await;
+    });
+    let limits = Limits::default().header_count(10);
+    let client = crate::clients::trusting().limits(limits).build().unwrap();
+    let reply = client.get(server.url("/10")).send().unwrap();
+    assert_eq!((reply.version(), reply.headers().len()), (abide::Version::HTTP_2, 10));
+    assert_limited(client.get(server.url("/11")).send());
+    // It is that call's trouble alone.
+    client.get(server.url("/1")).send().unwrap();
+    assert_eq!(server.connections(), 1);
+}
+
 #[test]
 fn the_bytes_of_a_head_are_limited() {
     let server = Server::http(|exchange| {

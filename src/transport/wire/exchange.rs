@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     answer_head::AnswerHead,
-    error::Error,
+    error::{Error, ErrorKind},
     life,
     moment::Moment,
     phase::Phase,
@@ -47,6 +47,8 @@ pub(super) struct Exchange {
     pub(super) is_alone: bool,
     /// Most bytes that may come before the head of the reply is complete, if it is alone.
     pub(super) head_bytes_max: u64,
+    /// Most header lines of a reply.
+    pub(super) head_lines_max: usize,
 }
 
 /// How an exchange ended; delivered after the connection is free or closed.
@@ -145,6 +147,11 @@ impl Exchange {
                 return Parting { is_half_sent, ..Parting::nobody() };
             }
         };
+        if parts.headers.len() > self.head_lines_max {
+            // hyper sees to it over HTTP/1.1 alone.
+            let failure = self.failure(too_many_lines(parts.headers.len(), self.head_lines_max));
+            return Parting::failure(self.answerer, failure);
+        }
         self.watch.enter(Phase::Body);
         let received_with_head = self.facts.traffic.received();
         let counts = !self.want.is_unwanted(parts.status, &parts.headers);
@@ -322,6 +329,13 @@ enum Raced<T> {
 
 fn poll_some<F: Future>(future: Pin<&mut Option<F>>, cx: &mut Context<'_>) -> bool {
     future.as_pin_mut().is_some_and(|future| future.poll(cx).is_ready())
+}
+
+#[cold]
+fn too_many_lines(count: usize, limit: usize) -> Error {
+    let message =
+        format!("the reply has {count} header lines (the limit `Limits::header_count` is {limit})");
+    Error::new(ErrorKind::Limit, message).in_phase(Phase::FirstByte)
 }
 
 /// A reply with a length and chunks may be an attempt to smuggle another one in behind it

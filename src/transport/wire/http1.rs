@@ -182,6 +182,7 @@ where
             received_before: traffic.received(),
             is_alone: true,
             head_bytes_max: self.setup.limits.header_bytes as u64,
+            head_lines_max: self.setup.limits.header_count,
         };
         let mut request = Request::new(body);
         *request.method_mut() = method;

@@ -250,6 +250,7 @@ impl Http2 {
             is_alone: false,
             // h2 keeps to the limit itself.
             head_bytes_max: 0,
+            head_lines_max: self.setup.limits.header_count,
         };
         let mut sender = self.sender.clone();
         let response = pin!(sender.send_request(request(order.head, body)));
