@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use abide::{
-    Client, ClientBuilder, ErrorKind, HostOptions, Limits, Phase, Reply, Timeouts, Version,
+    Budget, Client, ClientBuilder, ErrorKind, HostOptions, Limits, Phase, Reply, Timeouts, Version,
 };
 use h2::Reason;
 
@@ -266,6 +266,22 @@ fn a_dead_connection_is_closed_and_its_calls_are_told_or_saved() {
     assert!(error.to_string().contains("answered no ping"), "{error}");
     server.await_open(1);
 }
+
+#[test]
+fn a_connection_that_nobody_uses_and_nobody_may_use_is_closed() {
+    let server = Server::http2_by_hand(|hand| {
+        hand.settings(&[]);
+        hand.next_request();
+        hand.ignore_all();
+    });
+    let client = knowing().timeouts(Timeouts::none().first_byte(FIRST_BYTE)).build().unwrap();
+    let error = client.get(server.url("/")).send().unwrap_err();
+    assert_eq!(error.budget(), Some(Budget::FirstByte), "{error:?}");
+    server.await_open(0);
+    await_stats(&client, "its place is free", |stats| stats.open() == 0);
+}
+
+const FIRST_BYTE: Duration = Duration::from_millis(50);
 
 #[test]
 fn a_silent_connection_gets_no_new_calls() {

@@ -290,7 +290,7 @@ impl RouteState {
         shared.chain(self.idle.first().map(|idle| idle.since)).min()
     }
 
-    /// Has a connection closed that nobody uses and nobody may: it is suspect, and nothing is
+    /// Has a shared connection closed that nobody uses and nobody may: it is suspect, and nothing is
     /// waited for that could clear it; how many that were.
     pub(super) fn evict_suspect(&mut self, effects: &mut Effects) -> usize {
         let is_stuck = |shared: &Shared| shared.since.is_some() && shared.traffic.is_suspect();

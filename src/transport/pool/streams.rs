@@ -24,6 +24,8 @@ impl State {
         let mut effects = Vec::new();
         let Some(state) = self.routes.get_mut(route) else { return (None, effects) };
         state.stream_ended(connection, end);
+        // Nobody asks an idle connection whether it lives; over HTTP/1.1 it would have ended too.
+        self.closing += state.evict_suspect(&mut effects);
         if self.closed {
             self.closing += state.evict_oldest(&mut effects);
             return (None, effects);
