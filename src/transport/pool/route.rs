@@ -341,6 +341,9 @@ impl RouteState {
     /// A connection or a dial has ended; whether the connection had been told to.
     pub(super) fn place_freed(&mut self, connection: u64) -> bool {
         self.places -= 1;
+        // A socket may be gone before its connection says so; what is left of that is good for nothing.
+        self.idle.retain(|idle| idle.connection != connection);
+        self.shared.retain(|shared| shared.connection != connection);
         if self.is_empty() && self.protocol == Protocol::Unlearnable {
             self.protocol = Protocol::Unknown;
         }

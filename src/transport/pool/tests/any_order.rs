@@ -77,7 +77,11 @@ fn step(world: &mut World, random: &mut Random, hosts: &[Route]) {
             let mut all: Vec<_> = world.connections.keys().copied().collect();
             all.sort_unstable();
             if !all.is_empty() {
-                world.close(all[random.below(all.len())]);
+                let number = all[random.below(all.len())];
+                match random.below(2) {
+                    0 => world.close(number),
+                    _ => world.cut(number),
+                }
                 world.check();
             }
         }

@@ -325,6 +325,29 @@ impl World {
         self.carry_out(effects);
     }
 
+    /// A socket is closed behind the back of its connection: its place is free before the books hear
+    /// of the connection's end.
+    pub(super) fn cut(&mut self, number: u64) {
+        let connection = self.connections.remove(&number).expect("a connection that is there");
+        let Connection { route, lane, is_http2, exchanges, .. } = connection;
+        let effects = self.state.place_freed(&route, number, Some(lane));
+        self.carry_out(effects);
+        self.check();
+        if !is_http2 {
+            self.state.remove_idle(&route, number);
+            return self.check();
+        }
+        for _ in 0..exchanges {
+            let ended = self.state.stream_ended(&route, number, lane, StreamEnd::Other);
+            let (None, effects) = ended else { panic!("a job for a connection that has ended") };
+            self.carry_out(effects);
+            self.check();
+        }
+        let effects = self.state.remove_shared(&route, number);
+        self.carry_out(effects);
+        self.check();
+    }
+
     /// A caller gives up.
     pub(super) fn cancel(&mut self, ticket: u64) {
         let Waiting { route, pending, .. } = self.waiting.remove(&ticket).expect("it waits");
@@ -366,6 +389,8 @@ impl World {
         assert!(state.dials <= state.limits.dials_total);
         assert_eq!(sum(|route| route.queue.len()), self.waiting.len());
         for (name, route) in &state.routes {
+            let is_there = |told: &u64| self.connections.contains_key(told);
+            assert!(route.closing.iter().all(is_there), "{name}: {:?}", route.closing);
             assert_eq!(route.places, route.berths.total(), "{name}");
             assert!(route.dials <= route.bounds.dials, "{name}");
             // What was opened before it was known to speak HTTP/2 may be more than it would be.
