@@ -47,7 +47,27 @@ struct Shared {
     parent: Option<Arc<Self>>,
 }
 
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // One after the other: each inside the one before, a long line would need as much stack.
+        let mut next = self.parent.take();
+        while let Some(mut parent) = next.and_then(Arc::into_inner) {
+            next = parent.parent.take();
+        }
+    }
+}
+
 impl Shared {
+    fn below(parent: &Arc<Self>) -> Self {
+        Self {
+            upload: Counter::default(),
+            download: Counter::default(),
+            listeners: Mutex::default(),
+            has_listeners: AtomicBool::new(false),
+            parent: Some(Arc::clone(parent)),
+        }
+    }
+
     /// This one and those it is a child of.
     fn lineage(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |shared| shared.parent.as_deref())
@@ -119,7 +139,7 @@ impl Feedback {
     /// hear of it: a parent shows the progress of many calls together.
     #[must_use]
     pub fn child(&self) -> Self {
-        let shared = Shared { parent: Some(Arc::clone(&self.shared)), ..Shared::default() };
+        let shared = Shared::below(&self.shared);
         Self { token: self.token.child_token(), shared: Arc::new(shared) }
     }
 

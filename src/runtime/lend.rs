@@ -118,6 +118,16 @@ pub(super) fn take_plan() -> Option<Plan> {
     PLAN.try_with(Cell::take).ok().flatten()
 }
 
+/// Until it is dropped, what is planned may be done; after that it goes its way, also when code of
+/// the user panics in between.
+pub(super) struct Planning;
+
+impl Drop for Planning {
+    fn drop(&mut self) {
+        drop(take_plan());
+    }
+}
+
 /// Marks the thread as running a lane.
 pub(super) struct Inside(Option<usize>);
 

@@ -32,6 +32,7 @@ pub(crate) fn wait<T>(
     let seat = Seat::take();
     seat.enter(cx);
     let Seat { parker, waker, .. } = &*seat;
+    let _planning = lend::Planning;
     let mut attendance = Attendance::new(waker);
     // A budget of cooperation would belong to the task whose thread this may be.
     let mut call = pin!(unconstrained(call));
@@ -45,13 +46,10 @@ pub(crate) fn wait<T>(
             attendance.leave();
         }
         let poll = || cx.trail.around(|| call.as_mut().poll(&mut task));
-        let polled = attendance.around(poll);
-        // Taken on every way out: what is planned and not done goes its way when it is dropped.
-        let plan = lend::take_plan();
-        if let Poll::Ready(output) = polled {
+        if let Poll::Ready(output) = attendance.around(poll) {
             return output;
         }
-        if let Some(plan) = plan {
+        if let Some(plan) = lend::take_plan() {
             attendance.take_up(plan, cx.waiting_since());
         }
         if reporter.is_due(cx, has_slept) {

@@ -248,3 +248,13 @@ fn a_call_does_not_cancel_the_token_it_was_given() {
     client().get(server.url("/")).feedback(token.clone()).send().unwrap();
     assert!(!token.is_cancelled());
 }
+
+/// Each inside the one before it would need as much stack as there are of them.
+#[test]
+fn a_long_line_of_children_is_dropped_one_after_the_other() {
+    let mut last = Feedback::new();
+    for _ in 0..100_000 {
+        last = last.child();
+    }
+    drop(last);
+}

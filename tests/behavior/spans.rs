@@ -3,6 +3,7 @@
 use std::{
     cell::Cell,
     io::Read as _,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -10,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use abide::{ErrorKind, Feedback, RetryPolicy};
+use abide::{ErrorKind, Feedback, Limits, RetryPolicy};
 
 use crate::{
     clients::{builder, client},
@@ -23,6 +24,28 @@ const NESTED: [&str; 4] = ["call", "hop", "attempt", "exchange"];
 fn hello(exchange: &mut Exchange) {
     exchange.read_body();
     exchange.reply(200, &[("server", "scripted"), ("set-cookie", "id=w0rd")], b"hello");
+}
+
+/// The connection that the call was about to use is another one's then.
+#[test]
+fn a_subscriber_that_panics_while_a_call_begins_takes_no_connection_with_it() {
+    let server = Server::http(hello);
+    let client = builder().limits(Limits::default().places_per_route(1)).build().unwrap();
+    let url = server.url("/");
+    client.get(&url).send().unwrap();
+    let panicked = Arc::new(AtomicUsize::new(0));
+    let spans = Spans::leaving({
+        let panicked = Arc::clone(&panicked);
+        move |name| {
+            if name == "call" && panicked.fetch_add(1, Ordering::SeqCst) == 0 {
+                resume_unwind(Box::new("a subscriber's panic"));
+            }
+        }
+    });
+    let ended = spans.during(|| catch_unwind(AssertUnwindSafe(|| client.get(&url).send())));
+    assert!(ended.is_err(), "the subscriber did not panic: {ended:?}");
+    let other = client.clone();
+    in_time(move || other.get(&url).send().unwrap());
 }
 
 #[test]

@@ -53,14 +53,22 @@ impl Log {
 #[derive(Clone, Default)]
 pub(crate) struct Spans {
     log: Arc<Mutex<Log>>,
-    /// What it does besides, if anything.
-    on_enter: Option<Arc<dyn Fn(&'static str) + Send + Sync>>,
+    /// What it does besides, if anything, with the name of the span.
+    on_enter: Option<Hook>,
+    on_exit: Option<Hook>,
 }
+
+type Hook = Arc<dyn Fn(&'static str) + Send + Sync>;
 
 impl Spans {
     /// One that runs code whenever a span is entered.
     pub(crate) fn with(on_enter: impl Fn(&'static str) + Send + Sync + 'static) -> Self {
         Self { on_enter: Some(Arc::new(on_enter)), ..Self::default() }
+    }
+
+    /// One that runs code whenever a span was left.
+    pub(crate) fn leaving(on_exit: impl Fn(&'static str) + Send + Sync + 'static) -> Self {
+        Self { on_exit: Some(Arc::new(on_exit)), ..Self::default() }
     }
 
     /// Runs `work`; this thread's spans are remembered meanwhile.
@@ -158,15 +166,17 @@ impl Subscriber for Spans {
 
     fn exit(&self, id: &Id) {
         let mut log = self.log();
+        let name = log.spans[index(id)].name;
         let stack = log.stacks.entry(thread::current().id()).or_default();
         let is_innermost = stack.last() == Some(&index(id));
         if let Some(at) = stack.iter().rposition(|entered| *entered == index(id)) {
             stack.remove(at);
         }
         if !is_innermost {
-            let name = log.spans[index(id)].name;
             log.left_early.push(name);
         }
+        drop(log);
+        self.on_exit.iter().for_each(|on_exit| on_exit(name));
     }
 
     fn clone_span(&self, id: &Id) -> Id {
