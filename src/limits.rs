@@ -291,10 +291,10 @@ impl Limits {
         self
     }
 
-    /// Sets the most header lines of a reply.
+    /// Sets the most header lines of a reply; at most 16384.
     #[must_use]
-    pub const fn header_count(mut self, count: usize) -> Self {
-        self.header_count = count;
+    pub fn header_count(mut self, count: usize) -> Self {
+        self.header_count = count.min(HEADER_COUNT_MAX);
         self
     }
 
@@ -342,6 +342,8 @@ impl Limits {
 
 /// What hyper has room for on the stack.
 pub(crate) const HEADER_COUNT_OF_HYPER: usize = 100;
+/// Well below what a map of headers has room for, above which it panics.
+const HEADER_COUNT_MAX: usize = 16_384;
 /// The largest window that there is (RFC 9113 §6.9.1).
 const WINDOW_MAX: u32 = (1 << 31) - 1;
 

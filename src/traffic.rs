@@ -75,12 +75,21 @@ impl Traffic {
         self.read_max.store(bytes, Ordering::Relaxed);
     }
 
-    /// How much of a buffer may be filled at once.
+    /// How much of a buffer may be filled at once: not more than is allowed, so that nobody who has
+    /// no way of saying that it got further meanwhile has passed the bound.
     pub(crate) fn readable(&self, space: usize) -> usize {
-        match self.read_max.load(Ordering::Relaxed) {
+        let space = match self.read_max.load(Ordering::Relaxed) {
             0 => space,
             max => space.min(max),
-        }
+        };
+        let left = match self.allowed.load(Ordering::Relaxed) {
+            0 => usize::MAX,
+            allowed => {
+                usize::try_from(allowed.saturating_sub(self.received())).unwrap_or(usize::MAX)
+            }
+        };
+        // The byte that is too many has to be seen.
+        space.min(left.max(1))
     }
 
     /// A call has timed out: no other call should begin here until a byte comes.

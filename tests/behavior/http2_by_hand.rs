@@ -1,9 +1,10 @@
 //! HTTP/2 servers that change their minds, frame by frame.
 
-use std::time::Duration;
+use std::{io::Read as _, time::Duration};
 
 use abide::{
-    Budget, Client, ClientBuilder, ErrorKind, HostOptions, Limits, Phase, Reply, Timeouts, Version,
+    Budget, Client, ClientBuilder, ErrorKind, Feedback, HostOptions, Limits, Phase, Reply,
+    Timeouts, Version,
 };
 use h2::Reason;
 
@@ -11,7 +12,7 @@ use crate::{
     clients::{await_quiet, await_stats, builder},
     support::{
         Server,
-        hand::{Hand, STREAMS_MAX},
+        hand::{DATA, END_HEADERS, END_STREAM, HEADERS, Hand, STREAMS_MAX},
     },
     waiting::{Running, start},
 };
@@ -267,6 +268,82 @@ fn a_dead_connection_is_closed_and_its_calls_are_told_or_saved() {
     server.await_open(1);
 }
 
+/// The server says that nothing is wrong; the body is no less short for that.
+#[test]
+fn rfc_9113_section_8_1_a_body_that_is_cut_off_for_no_reason_is_no_reply() {
+    let server = Server::http2_by_hand(|hand| {
+        hand.settings(&[]);
+        for is_length_known in [true, false].into_iter().cycle() {
+            for _ in 0..2 {
+                let stream = hand.next_request();
+                let head = if is_length_known { OF_TEN_BYTES } else { &OF_TEN_BYTES[..1] };
+                hand.send(HEADERS, END_HEADERS, stream, head);
+                hand.send(DATA, 0, stream, b"half");
+                hand.reset(stream, Reason::NO_ERROR);
+            }
+        }
+    });
+    let client = knowing().build().unwrap();
+    for _ in 0..2 {
+        let error = client.get(server.url("/")).send().unwrap_err();
+        assert_eq!(
+            (error.kind(), error.phase()),
+            (ErrorKind::Body, Some(Phase::Body)),
+            "{error:?}"
+        );
+        let mut open = client.get(server.url("/")).open().unwrap();
+        let error = open.read_to_end(&mut Vec::new()).unwrap_err();
+        assert_eq!(error.downcast::<abide::Error>().unwrap().kind(), ErrorKind::Body);
+    }
+    assert_eq!(server.connections(), 1);
+}
+
+/// The length is that of the reply to a GET (RFC 9110 §8.6), and more than is kept in memory.
+#[test]
+fn the_length_in_a_reply_without_a_body_is_no_promise() {
+    let server = Server::http2_by_hand(|hand| {
+        hand.settings(&[]);
+        let head = hand.next_request();
+        hand.send(HEADERS, END_STREAM | END_HEADERS, head, OF_TEN_BYTES);
+        let slow_head = hand.next_request();
+        hand.send(HEADERS, END_HEADERS, slow_head, OF_TEN_BYTES);
+        hand.send(DATA, END_STREAM, slow_head, b"");
+        let unchanged = hand.next_request();
+        // The same, but for the status.
+        let fields = [&[0x8b], &OF_TEN_BYTES[1..]].concat();
+        hand.send(HEADERS, END_STREAM | END_HEADERS, unchanged, &fields);
+        hand.answer_all();
+    });
+    let client = knowing().limits(Limits::default().body_bytes(9)).build().unwrap();
+    for _ in 0..2 {
+        let feedback = Feedback::new();
+        let head = client.head(server.url("/")).feedback(&feedback).send().unwrap();
+        assert_eq!((head.status().as_u16(), head.header("content-length")), (200, Some("10")));
+        assert_eq!((head.bytes().len(), feedback.download().total()), (0, Some(0)));
+    }
+    let unchanged = client.get(server.url("/")).send().unwrap();
+    assert_eq!((unchanged.status().as_u16(), unchanged.bytes().len()), (304, 0));
+    assert_eq!(server.connections(), 1);
+}
+
+/// A head with status 200 and a length of ten bytes (RFC 7541 §6).
+const OF_TEN_BYTES: &[u8] = &[0x88, 0x0f, 0x0d, 2, b'1', b'0'];
+
+#[test]
+fn a_server_may_have_all_the_time_there_is_to_answer_a_ping() {
+    let server = Server::http2_by_hand(|hand| {
+        hand.settings(&[]);
+        let first = hand.next_request();
+        std::thread::sleep(Duration::from_millis(100));
+        hand.answer(first);
+        hand.answer_all();
+    });
+    for interval in [Duration::from_millis(20), Duration::MAX] {
+        let client = knowing().http2_keep_alive(interval, Duration::MAX).build().unwrap();
+        client.get(server.url("/")).send().unwrap();
+    }
+}
+
 #[test]
 fn a_connection_that_nobody_uses_and_nobody_may_use_is_closed() {
     let server = Server::http2_by_hand(|hand| {
@@ -320,8 +397,8 @@ fn rfc_9113_section_4_2_a_body_of_64_kib_may_come_in_one_frame_and_no_frame_is_l
         hand.send(crate::support::hand::SETTINGS, 1, 0, &[]);
         for length in [64 << 10, (64 << 10) + 1] {
             let stream = hand.next_request();
-            hand.send(crate::support::hand::HEADERS, 4, stream, &[0x88]);
-            hand.send(crate::support::hand::DATA, 1, stream, &vec![7; length]);
+            hand.send(HEADERS, END_HEADERS, stream, &[0x88]);
+            hand.send(DATA, END_STREAM, stream, &vec![7; length]);
         }
         hand.ignore_all();
     });

@@ -57,6 +57,22 @@ fn a_reset_stream_is_the_error_of_its_call_only() {
     assert_eq!(server.connections(), 1);
 }
 
+/// The connection lives: who asks again over it would be answered the same.
+#[test]
+fn a_request_whose_stream_is_reset_is_not_sent_again() {
+    let server = Server::http2(|mut exchange| async move {
+        match exchange.target() {
+            "/reset" => exchange.reset(Reason::INTERNAL_ERROR),
+            _ => echo(exchange).await,
+        }
+    });
+    let client = client();
+    client.get(server.url("/")).send().unwrap();
+    let error = client.get(server.url("/reset")).send().unwrap_err();
+    assert_eq!((error.kind(), error.phase()), (ErrorKind::Protocol, Some(Phase::FirstByte)));
+    assert_eq!((server.requests(), server.connections()), (2, 1));
+}
+
 #[test]
 fn a_short_body_is_an_error() {
     let server = Server::http2(|mut exchange| async move {

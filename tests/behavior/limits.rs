@@ -108,6 +108,38 @@ fn the_number_of_header_lines_is_limited_over_http2_too() {
     assert_eq!(server.connections(), 1);
 }
 
+/// None of them is what hyper is used to.
+#[test]
+fn a_limit_of_headers_can_be_as_large_as_one_likes() {
+    let server = Server::http(|exchange| {
+        let long = "x".repeat(exchange.target()[1..].parse().unwrap());
+        exchange.reply(200, &[("x-long", &long)], b"");
+    });
+    let limits = Limits::default().header_count(usize::MAX);
+    for header_bytes in [1 << 20, usize::MAX] {
+        let client = builder().limits(limits.header_bytes(header_bytes)).build().unwrap();
+        for length in [1, 410_000, 600_000] {
+            let reply = client.get(server.url(&format!("/{length}"))).send().unwrap();
+            assert_eq!(reply.header("x-long").unwrap().len(), length);
+        }
+    }
+}
+
+/// It comes at once and is larger than a head may be.
+#[test]
+fn a_reply_whose_body_comes_with_its_head_keeps_its_connection() {
+    let server = Server::http(|exchange| {
+        let mut reply = b"HTTP/1.1 200 OK\r\ncontent-length: 20000\r\n\r\n".to_vec();
+        reply.resize(reply.len() + 20_000, b'x');
+        exchange.write(&reply);
+    });
+    let client = builder().limits(Limits::default().header_bytes(8 << 10)).build().unwrap();
+    for _ in 0..10 {
+        assert_eq!(client.get(server.url("/")).send().unwrap().bytes().len(), 20_000);
+    }
+    assert_eq!(server.connections(), 1);
+}
+
 #[test]
 fn the_bytes_of_a_head_are_limited() {
     let server = Server::http(|exchange| {

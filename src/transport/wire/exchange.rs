@@ -7,12 +7,12 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use http::{HeaderMap, header, response::Parts};
+use http::{HeaderMap, StatusCode, header, response::Parts};
 use hyper::body::{Body, Incoming};
 
 use super::{
     classify::{self, Circumstances},
-    h2_errors::is_refused,
+    h2_errors::{is_refused, is_stream_reset},
     receive::{self, Gauge},
 };
 use crate::{
@@ -40,6 +40,8 @@ pub(super) struct Exchange {
     pub(super) facts: Arc<Facts>,
     pub(super) reused: bool,
     pub(super) lane_watches: bool,
+    /// Whether the request has the method `HEAD`.
+    pub(super) asks_head: bool,
     /// Bytes of the connection before this exchange.
     pub(super) sent_before: u64,
     pub(super) received_before: u64,
@@ -155,12 +157,14 @@ impl Exchange {
         self.watch.enter(Phase::Body);
         let received_with_head = self.facts.traffic.received();
         let counts = !self.want.is_unwanted(parts.status, &parts.headers);
+        let expected = self.expected(parts.status, &body);
         if counts {
-            self.watch.expect_download(body.size_hint().exact());
+            self.watch.expect_download(expected);
         }
         match self.want {
             Want::Whole { bytes_max, .. } if counts => {
-                self.whole(parts, body, (bytes_max, received_with_head), connection).await
+                let sizes = (expected, bytes_max);
+                self.whole(parts, body, (sizes, received_with_head), connection).await
             }
             Want::Whole { .. } | Want::Stream { .. } => {
                 // Between two reads only the caller can get it further.
@@ -170,15 +174,24 @@ impl Exchange {
         }
     }
 
+    /// How long the body will be, if that is known: some replies only say how long it would be
+    /// (RFC 9110 §8.6), and hyper knows of these over HTTP/1.1 alone.
+    fn expected(&self, status: StatusCode, body: &Incoming) -> Option<u64> {
+        if self.asks_head || body.is_end_stream() || status == StatusCode::NOT_MODIFIED {
+            return Some(0);
+        }
+        body.size_hint().exact()
+    }
+
     async fn whole(
         mut self,
         parts: Parts,
         body: Incoming,
-        (bytes_max, received_with_head): (Option<u64>, u64),
+        (sizes, received_with_head): ((Option<u64>, Option<u64>), u64),
         connection: &mut impl Drive,
     ) -> Parting {
         let gauge = self.gauge(true);
-        let collecting = pin!(receive::collect(body, bytes_max, &gauge));
+        let collecting = pin!(receive::collect(body, sizes, &gauge));
         match self.race(collecting, connection, WorkIs::Begun).await {
             Raced::Done(Ok((bytes, trailers))) => {
                 let came_with_head =
@@ -193,7 +206,7 @@ impl Exchange {
                 Parting { ended_at: Some(ended_at), ..Parting::new(end, leaves_it_whole) }
             }
             Raced::Done(Err(receive::Failed::Wire(error))) => self.failed(error),
-            Raced::Done(Err(receive::Failed::TooLarge(error))) => {
+            Raced::Done(Err(receive::Failed::Own(error))) => {
                 let failure = self.failure(error);
                 Parting::failure(self.answerer, failure)
             }
@@ -232,6 +245,7 @@ impl Exchange {
             Raced::Done(Err(receive::Stopped::Wire(error))) => {
                 classify::error(error, &self.circumstances())
             }
+            Raced::Done(Err(receive::Stopped::Own(error))) => error,
             Raced::Done(Err(receive::Stopped::ReceiverGone)) => return Parting::nobody(),
             Raced::Abandoned => Error::cancelled(Phase::Body),
         };
@@ -245,8 +259,8 @@ impl Exchange {
         connection: &mut D,
         work_is: WorkIs,
     ) -> Raced<W::Output> {
-        let watch = Arc::clone(&self.watch);
-        let feedback = watch.feedback().filter(|_| self.lane_watches);
+        let watch = self.lane_watches.then(|| Arc::clone(&self.watch));
+        let feedback = watch.as_ref().and_then(|watch| watch.feedback());
         let mut cancelled = pin!(feedback.map(|feedback| feedback.token().cancelled()));
         poll_fn(|cx| {
             connection.begin_turn();
@@ -279,8 +293,9 @@ impl Exchange {
     fn failed(self, error: hyper::Error) -> Parting {
         let seen = self.circumstances();
         let sent = classify::sent(&error, &seen);
-        let is_refused = is_refused(&error);
-        let failure = Failure { sent, ..self.failure(classify::error(error, &seen)) };
+        let (is_refused, is_reset) = (is_refused(&error), is_stream_reset(&error));
+        let failure = self.failure(classify::error(error, &seen));
+        let failure = Failure { sent, answered: failure.answered || is_reset, ..failure };
         Parting { is_refused, ..Parting::failure(self.answerer, failure) }
     }
 

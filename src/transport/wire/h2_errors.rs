@@ -17,6 +17,12 @@ pub(super) fn is_refused(error: &hyper::Error) -> bool {
     remote.is_some_and(|error| error.reason() == Some(h2::Reason::REFUSED_STREAM))
 }
 
+/// Whether the stream alone was ended, by the server or because its reply breaks the rules: the
+/// connection lives, and another attempt would get the same.
+pub(super) fn is_stream_reset(error: &hyper::Error) -> bool {
+    find::<h2::Error>(error).is_some_and(h2::Error::is_reset) && !is_refused(error)
+}
+
 /// Whether h2 has cut the server off for one of its own limits.
 pub(super) fn is_flood(error: &hyper::Error) -> bool {
     let own = find::<h2::Error>(error).filter(|error| error.is_library());

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use http::Request;
+use http::{Method, Request};
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -45,7 +45,11 @@ where
     S: AsyncRead + AsyncWrite + ResetOnClose + Send + Unpin + 'static,
 {
     let mut builder = Builder::new();
-    builder.max_header_size(setup.limits.header_bytes);
+    let header_bytes = setup.limits.header_bytes;
+    builder.max_header_size(header_bytes);
+    if header_bytes > BUFFER_OF_HYPER - BODY_WITH_HEAD {
+        builder.max_buf_size(header_bytes.saturating_add(BODY_WITH_HEAD));
+    }
     if setup.limits.header_count != HEADER_COUNT_OF_HYPER {
         // Any number of one's own costs two allocations a reply.
         builder.max_headers(setup.limits.header_count);
@@ -178,6 +182,7 @@ where
             facts: Arc::clone(&self.setup.facts),
             reused: uses_before > 0,
             lane_watches,
+            asks_head: method == Method::HEAD,
             sent_before: traffic.sent(),
             received_before: traffic.received(),
             is_alone: true,
@@ -361,3 +366,8 @@ impl IdleTimer {
         Poll::Pending
     }
 }
+
+/// As much of a connection hyper keeps in memory, unless it is told otherwise: a head has to fit.
+const BUFFER_OF_HYPER: usize = (8 << 10) + (400 << 10);
+/// What may have come with a head and is no part of it.
+const BODY_WITH_HEAD: usize = 8 << 10;

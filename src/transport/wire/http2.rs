@@ -8,9 +8,10 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
-use http::{Request, Version, header};
+use http::{Method, Request, Version, header};
 use hyper::{
     client::conn::http2::{Builder, Connection, SendRequest},
     rt::Executor,
@@ -91,10 +92,13 @@ fn builder(setup: &Setup, windows: Windows, tasks: Tasks) -> Builder<Tasks> {
         .initial_connection_window_size(windows.connection)
         .max_frame_size(FRAME_BYTES_MAX)
         .max_header_list_size(u32::try_from(setup.limits.header_bytes).unwrap_or(u32::MAX))
-        .keep_alive_interval(setup.pings.interval)
-        .keep_alive_timeout(setup.pings.patience);
+        .keep_alive_interval(setup.pings.interval.map(|interval| interval.min(PING_TIME_MAX)))
+        .keep_alive_timeout(setup.pings.patience.min(PING_TIME_MAX));
     builder
 }
+
+/// Ten years: hyper adds times to moments, which must not overflow.
+const PING_TIME_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// How many streams may be open, by the server's word and by our own windows.
 fn allowed<S>(connection: &Connection<Io<S>, WireBody, Tasks>, windows: Windows) -> usize
@@ -245,6 +249,7 @@ impl Http2 {
             facts: Arc::clone(&self.setup.facts),
             reused: uses_before > 0,
             lane_watches: order.lane_watches,
+            asks_head: order.head.method == Method::HEAD,
             sent_before: traffic.sent(),
             received_before: traffic.received(),
             is_alone: false,

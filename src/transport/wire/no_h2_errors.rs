@@ -10,6 +10,11 @@ pub(super) const fn is_refused(_: &hyper::Error) -> bool {
     false
 }
 
+/// Whether the stream alone was ended.
+pub(super) const fn is_stream_reset(_: &hyper::Error) -> bool {
+    false
+}
+
 /// Whether h2 has cut the server off.
 pub(super) const fn is_flood(_: &hyper::Error) -> bool {
     false

@@ -43,6 +43,12 @@ impl Gauge {
         self.got_further();
     }
 
+    /// Whether a body has come to its end, and was not cut off: over HTTP/2 hyper ends it the same way
+    /// if the server resets the stream for no reason (`NO_ERROR`, RFC 9113 §7).
+    fn is_complete(&self, body: &Incoming) -> bool {
+        self.traffic.is_some() || body.is_end_stream()
+    }
+
     fn got_further(&self) {
         if let Some(traffic) = &self.traffic {
             traffic.allow(FRAMING_BYTES_MAX);
@@ -52,17 +58,17 @@ impl Gauge {
 
 pub(super) enum Failed {
     Wire(hyper::Error),
-    TooLarge(Error),
+    Own(Error),
 }
 
-/// Receives a whole body into one piece; a body that came in one piece is not copied.
+/// Receives a whole body, of the length that is `expected` if that is known, into one piece; a body
+/// that came in one piece is not copied.
 pub(super) async fn collect(
     mut body: Incoming,
-    bytes_max: Option<u64>,
+    (expected, bytes_max): (Option<u64>, Option<u64>),
     gauge: &Gauge,
 ) -> Result<(Bytes, Trailers), Failed> {
     let mut trailers = Trailers::default();
-    let expected = body.size_hint().exact();
     let mut whole = Whole::new(expected);
     too_large(expected.unwrap_or(0), bytes_max)?;
     while let Some(frame) = next_frame(&mut body).await {
@@ -77,12 +83,20 @@ pub(super) async fn collect(
             Err(other) => trailers = other.into_trailers().unwrap_or_default().into(),
         }
     }
+    if !gauge.is_complete(&body) {
+        return Err(Failed::Own(cut_off()));
+    }
     Ok((whole.into_bytes(), trailers))
+}
+
+#[cold]
+fn cut_off() -> Error {
+    Error::new(ErrorKind::Body, "the body ended before it was complete").in_phase(Phase::Body)
 }
 
 fn too_large(bytes: u64, bytes_max: Option<u64>) -> Result<(), Failed> {
     match bytes_max {
-        Some(max) if bytes > max => Err(Failed::TooLarge(
+        Some(max) if bytes > max => Err(Failed::Own(
             Error::new(
                 ErrorKind::Limit,
                 format!(
@@ -98,6 +112,7 @@ fn too_large(bytes: u64, bytes_max: Option<u64>) -> Result<(), Failed> {
 
 pub(super) enum Stopped {
     Wire(hyper::Error),
+    Own(Error),
     ReceiverGone,
 }
 
@@ -115,7 +130,10 @@ pub(super) async fn pump(
             Poll::Ready(()) => Poll::Ready(Err(Stopped::ReceiverGone)),
             Poll::Pending => Pin::new(&mut body).poll_frame(cx).map(Ok),
         });
-        let Some(frame) = frame.await? else { return Ok(trailers) };
+        let Some(frame) = frame.await? else {
+            let end = gauge.is_complete(&body).then_some(trailers);
+            return end.ok_or_else(|| Stopped::Own(cut_off()));
+        };
         match frame.map_err(Stopped::Wire)?.into_data() {
             Ok(chunk) => {
                 position += chunk.len() as u64;
