@@ -212,6 +212,7 @@ async fn attempt(
             avoid: None,
             // While the caller is inside a reader or a listener, or not reading, it cannot look.
             lane_watches: pump.is_some() || has_listeners || is_streamed,
+            lane_patience: None,
             // Code of the user could keep the thread from coming.
             may_be_invited: cx.runs_by_itself(),
         },
@@ -266,12 +267,16 @@ pub(super) fn begin(cx: &CallContext, means: &Means, hop: &Hop<'_>) -> Result<(T
             fresh: false,
             avoid: None,
             lane_watches: false,
+            lane_patience: Some(cx.timeouts.first_byte.unwrap_or(ALONE_MAX).min(ALONE_MAX)),
             may_be_invited: false,
         },
         answer,
     });
     Ok((runtime.submit((job, pending), false), sent))
 }
+
+/// What an exchange that nobody waits for may take until its head has come.
+const ALONE_MAX: Duration = Duration::from_secs(60);
 
 /// Feeds an exchange until it is answered.
 async fn pumped(

@@ -10,6 +10,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -59,6 +60,8 @@ pub(crate) struct Order {
     pub(crate) avoid: Option<usize>,
     /// Whether the lane must look at the feedback itself, because the caller may be busy.
     pub(crate) lane_watches: bool,
+    /// How long the lane waits for the head of the reply, if nobody else does.
+    pub(crate) lane_patience: Option<Duration>,
     /// Whether its caller, should it wait in the queue, comes at once to attend a connection.
     pub(crate) may_be_invited: bool,
 }

@@ -49,6 +49,7 @@ impl Passage<'_> {
     /// Has a stale reply validated while it is served, unless that is under way.
     pub(super) fn refresh(&self, found: &Found, now: Now) {
         let refreshes = &self.caching.refreshes;
+        drop(refreshes.take_late(now));
         {
             let under_way = refreshes.lock();
             if under_way.contains_key(&found.stored.id) || under_way.len() >= UNDER_WAY_MAX {
@@ -88,8 +89,7 @@ impl Passage<'_> {
             let Some(refresh) = under_way.get_mut(&found.stored.id) else { return false };
             let answer =
                 Pin::new(&mut refresh.ticket.pending).poll(&mut Context::from_waker(Waker::noop()));
-            let is_late = now.steady.saturating_sub(refresh.requested.steady) > PATIENCE;
-            if answer.is_pending() && !is_late {
+            if answer.is_pending() && !refresh.is_late(now) {
                 return false;
             }
             (under_way.remove(&found.stored.id), answer)
@@ -158,7 +158,18 @@ impl Fields for Sent {
     }
 }
 
+impl Refresh {
+    fn is_late(&self, now: Now) -> bool {
+        now.steady.saturating_sub(self.requested.steady) > PATIENCE
+    }
+}
+
 impl Refreshes {
+    /// Those that nobody has come for, answered or not.
+    fn take_late(&self, now: Now) -> Vec<(u64, Refresh)> {
+        self.lock().extract_if(|_, refresh| refresh.is_late(now)).collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Refresh>> {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }

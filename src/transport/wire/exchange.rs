@@ -5,10 +5,12 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use http::{HeaderMap, StatusCode, header, response::Parts};
 use hyper::body::{Body, Incoming};
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::{
     classify::{self, Circumstances},
@@ -40,6 +42,8 @@ pub(super) struct Exchange {
     pub(super) facts: Arc<Facts>,
     pub(super) reused: bool,
     pub(super) lane_watches: bool,
+    /// `None` if the caller looks at the time.
+    pub(super) patience: Option<Patience>,
     /// Whether the request has the method `HEAD`.
     pub(super) asks_head: bool,
     /// Bytes of the connection before this exchange.
@@ -154,6 +158,9 @@ impl Exchange {
             let failure = self.failure(too_many_lines(parts.headers.len(), self.head_lines_max));
             return Parting::failure(self.answerer, failure);
         }
+        if let Some(patience) = &mut self.patience {
+            patience.begin_again();
+        }
         self.watch.enter(Phase::Body);
         let received_with_head = self.facts.traffic.received();
         let counts = !self.want.is_unwanted(parts.status, &parts.headers);
@@ -264,7 +271,10 @@ impl Exchange {
         let mut cancelled = pin!(feedback.map(|feedback| feedback.token().cancelled()));
         poll_fn(|cx| {
             connection.begin_turn();
-            if self.answerer.poll_abandoned(cx).is_ready() || poll_some(cancelled.as_mut(), cx) {
+            if self.answerer.poll_abandoned(cx).is_ready()
+                || poll_some(cancelled.as_mut(), cx)
+                || self.patience.as_mut().is_some_and(|patience| patience.is_over(cx))
+            {
                 return Poll::Ready(Raced::Abandoned);
             }
             // That the connection has something for the work need not be told to a task that asks
@@ -323,6 +333,27 @@ impl Exchange {
             ..AnswerHead::local(parts.status, parts.version, parts.headers)
         });
         Answer { head, body }
+    }
+}
+
+/// The time of an exchange that nobody waits for: until its head has come, and as much again for
+/// its body.
+pub(super) struct Patience {
+    limit: Duration,
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl Patience {
+    pub(super) fn new(limit: Duration) -> Self {
+        Self { limit, sleep: Box::pin(sleep(limit)) }
+    }
+
+    fn begin_again(&mut self) {
+        self.sleep.as_mut().reset(Instant::now() + self.limit);
+    }
+
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        self.sleep.as_mut().poll(cx).is_ready()
     }
 }
 

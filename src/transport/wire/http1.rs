@@ -19,7 +19,7 @@ use tokio::{
 use super::{
     Setup,
     body::WireBody,
-    exchange::{Drive, Exchange, Parting},
+    exchange::{Drive, Exchange, Parting, Patience},
 };
 use crate::{
     doorstep::Doorstep,
@@ -163,7 +163,13 @@ where
         let Job {
             order:
                 Order {
-                    head: Head { method, target, headers }, upload, want, watch, lane_watches, ..
+                    head: Head { method, target, headers },
+                    upload,
+                    want,
+                    watch,
+                    lane_watches,
+                    lane_patience,
+                    ..
                 },
             answer: mut answerer,
         } = *job;
@@ -182,6 +188,7 @@ where
             facts: Arc::clone(&self.setup.facts),
             reused: uses_before > 0,
             lane_watches,
+            patience: lane_patience.map(Patience::new),
             asks_head: method == Method::HEAD,
             sent_before: traffic.sent(),
             received_before: traffic.received(),

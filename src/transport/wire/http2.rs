@@ -26,7 +26,7 @@ use tokio::{
 use super::{
     Setup,
     body::WireBody,
-    exchange::{Drive, Exchange},
+    exchange::{Drive, Exchange, Patience},
     hands::{Hand, Hands},
     sentry::{Sentry, Watchword},
 };
@@ -249,6 +249,7 @@ impl Http2 {
             facts: Arc::clone(&self.setup.facts),
             reused: uses_before > 0,
             lane_watches: order.lane_watches,
+            patience: order.lane_patience.map(Patience::new),
             asks_head: order.head.method == Method::HEAD,
             sent_before: traffic.sent(),
             received_before: traffic.received(),

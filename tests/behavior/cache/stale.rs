@@ -1,9 +1,11 @@
 //! When what is stale may be used.
 
-use abide::{Cache, CacheOutcome, Forwarded};
+use std::time::Duration;
+
+use abide::{Cache, CacheMode, CacheOutcome, Forwarded, Limits, Timeouts};
 
 use super::{Lab, assert_asked, assert_hit, report};
-use crate::waiting::eventually;
+use crate::{clients::builder, support::Server, waiting::eventually};
 
 #[track_caller]
 fn assert_stale(reply: &abide::Reply, body: &str) {
@@ -109,3 +111,56 @@ fn a_refresh_that_nobody_waits_for_does_not_keep_a_client() {
     drop(client);
     server.await_open(0);
 }
+
+#[test]
+fn refreshes_that_nobody_comes_for_are_in_the_way_of_no_other() {
+    let lab = Lab::new();
+    let control = ("cache-control", "max-age=10, stale-while-revalidate=6000");
+    let get = |index: usize| {
+        let path = format!("/{index}");
+        lab.request_to(abide::Method::GET, &path, &[]).send().unwrap()
+    };
+    for index in 0..=MANY {
+        lab.will_answer(200, &[control], "one");
+        get(index);
+    }
+    lab.clock.advance(11);
+    for index in 0..MANY {
+        lab.will_answer(200, &[control], "two");
+        assert_stale(&get(index), "one");
+    }
+    lab.server.await_requests(MANY + 1 + MANY);
+    // By now nobody will come for the answers.
+    lab.clock.advance(61);
+    lab.will_answer(200, &[control], "two");
+    assert_stale(&get(MANY), "one");
+    lab.server.await_requests(MANY + 1 + MANY + 1);
+}
+
+/// More are not under way at once.
+const MANY: usize = 64;
+
+#[test]
+fn a_refresh_that_is_not_answered_gives_its_connection_back() {
+    let server = Server::http(|exchange| match exchange.request().header("if-none-match") {
+        Some(_) => exchange.await_client_gone(),
+        None => {
+            let fields = [("cache-control", STALE_AT_ONCE), ("etag", "\"1\"")];
+            exchange.reply(200, &fields, b"one");
+        }
+    });
+    let client = builder()
+        .cache(Cache::memory(1 << 20))
+        .limits(Limits::default().places_per_route(1))
+        .timeouts(Timeouts::default().first_byte(Duration::from_millis(50)))
+        .build()
+        .unwrap();
+    client.get(server.url("/")).send().unwrap();
+    assert_stale(&client.get(server.url("/")).send().unwrap(), "one");
+    // It waits for the one place.
+    let other = client.get(server.url("/other")).cache_mode(CacheMode::NoStore).send().unwrap();
+    assert_eq!(other.text(), "one");
+    assert_eq!(server.requests(), 3);
+}
+
+const STALE_AT_ONCE: &str = "max-age=0, stale-while-revalidate=60";

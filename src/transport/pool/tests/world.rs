@@ -60,6 +60,7 @@ pub(super) fn job(route: &Route, watch: &Arc<Watch>) -> (Box<Job>, Pending) {
         fresh: false,
         avoid: None,
         lane_watches: false,
+        lane_patience: None,
         may_be_invited: false,
     };
     (Box::new(Job { order, answer }), pending)
