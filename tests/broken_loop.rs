@@ -11,10 +11,11 @@ use std::{
     fs::{self, File},
     mem, panic,
     sync::atomic::{AtomicUsize, Ordering},
+    thread,
     time::Duration,
 };
 
-use abide::{Client, Driving};
+use abide::{Client, Driving, ErrorKind, Limits};
 
 use support::Server;
 
@@ -42,8 +43,43 @@ fn calls_end_and_the_next_ones_go_by_other_event_loops() {
         let end = client.shutdown(Duration::from_secs(5)).unwrap();
         assert!(end.is_complete(), "{driving:?}: {end:?}");
     }
+    when_there_is_no_other_every_call_is_told_so();
     drop(panic::take_hook());
 }
+
+/// As many callers as there can be event loops; each loop fails when it is run next.
+fn when_there_is_no_other_every_call_is_told_so() {
+    let server = Server::http(|exchange| {
+        exchange.signal("asked");
+        exchange.await_signal("answer", 1);
+        exchange.reply(200, &[], b"");
+    });
+    let url = server.url("/");
+    let limits = Limits::default().places_per_route(LANES);
+    let client = Client::builder().limits(limits).no_proxy().build().unwrap();
+    thread::scope(|scope| {
+        let call = |_| {
+            let calls = || panic::catch_unwind(panic::AssertUnwindSafe(|| client.get(&url).send()));
+            scope.spawn(calls)
+        };
+        let calls: Vec<_> = (0..LANES).map(call).collect();
+        server.await_signal("asked", LANES);
+        close_event_queues();
+        server.signal("answer");
+        for call in calls {
+            assert!(call.join().unwrap().is_ok(), "a call panicked");
+        }
+    });
+    let failed = (0..10 * LANES).find_map(|_| {
+        let error = client.get(&url).send().err()?;
+        (error.kind() == ErrorKind::Internal).then(|| error.to_string())
+    });
+    let failed = failed.expect("calls to fail");
+    assert!(failed.contains("a new client has new ones"), "{failed}");
+}
+
+/// Of a client whose callers drive.
+const LANES: usize = 16;
 
 /// Closes the event queues of the process, and has their numbers taken by others.
 fn close_event_queues() {

@@ -13,6 +13,10 @@ mod lend;
 #[path = "../../src/runtime/parker.rs"]
 mod parker;
 #[expect(clippy::needless_pass_by_ref_mut, reason = "this reporter has nothing to tell")]
+#[cfg_attr(
+    any(feature = "cache", feature = "json"),
+    expect(dead_code, reason = "no call waits for another here")
+)]
 #[path = "../../src/runtime/wait.rs"]
 mod wait;
 

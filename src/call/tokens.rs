@@ -19,6 +19,7 @@ use crate::{
     redirects::RedirectPolicy,
     reply::Reply,
     request::Request,
+    runtime::wait::is_nested,
     trail::Trail,
 };
 
@@ -33,7 +34,7 @@ pub(super) async fn token(
     refused: Option<u64>,
 ) -> Result<(u64, HeaderValue)> {
     let token = loop {
-        match tokens.turn(refused, Moment::now()) {
+        match tokens.turn(refused, Moment::now(), !is_nested()) {
             Turn::Use(token) => break token,
             Turn::Fetch(lead) => break fetch(cx, means, tokens, lead).await?,
             Turn::Wait(wait) => {

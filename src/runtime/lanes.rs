@@ -9,7 +9,7 @@ use std::{
 
 use super::{lane::Lane, lend::Lending};
 use crate::{
-    error::Result,
+    error::{Error, ErrorKind, Result},
     moment::Moment,
     post::Post,
     steward::{Tended, tend},
@@ -60,6 +60,12 @@ impl Lanes {
         // One at a time: two connections that could have a lane each must not share one.
         let _choosing = self.choosing.lock().unwrap_or_else(PoisonError::into_inner);
         let lane = self.made(self.choose(avoid, used_up))?;
+        if lane.is_broken() {
+            // There is no other: what is begun there would fail and make way for the next.
+            let message = "all event loops of the client have failed, as they do when a program \
+                           closes their files; a new client has new ones";
+            return Err(Error::new(ErrorKind::Internal, message));
+        }
         Ok((lane, lane.connection()?))
     }
 

@@ -29,6 +29,7 @@ pub(crate) fn wait<T>(
     reporter: &mut Reporter,
     call: Pin<&mut impl Future<Output = Result<T>>>,
 ) -> Result<T> {
+    let _level = Level::enter();
     let seat = Seat::take();
     seat.enter(cx);
     let Seat { parker, waker, .. } = &*seat;
@@ -106,6 +107,38 @@ impl Seat {
 impl Sleeper for Parker {
     fn wake(&self) {
         self.notify();
+    }
+}
+
+thread_local! {
+    /// How many calls wait on this thread, each inside of the one before.
+    static WAITS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Whether the call that is being polled was made by code of the user inside of another call.
+///
+/// That call gets no further meanwhile, so nobody in it must wait for what another call does: it may
+/// be that one, or one that waits for it.
+#[cfg_attr(
+    not(any(feature = "cache", feature = "json")),
+    expect(dead_code, reason = "no call waits for another")
+)]
+pub(crate) fn is_nested() -> bool {
+    WAITS.try_with(Cell::get).map_or(true, |waits| waits > 1)
+}
+
+struct Level;
+
+impl Level {
+    fn enter() -> Self {
+        let _ = WAITS.try_with(|waits| waits.set(waits.get() + 1));
+        Self
+    }
+}
+
+impl Drop for Level {
+    fn drop(&mut self) {
+        let _ = WAITS.try_with(|waits| waits.set(waits.get() - 1));
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
     environment::OfProcess,
     error::Result,
     policy::cache::{Asked, Begin, Now, Plan, RequestDirectives, conditions},
-    runtime::Want,
+    runtime::{Want, wait::is_nested},
 };
 
 /// What a client knows of its cache.
@@ -234,7 +234,8 @@ impl Passage<'_> {
     /// Whether others may wait for this call's answer, or this call for theirs.
     ///
     /// Never while code of the user can run in between, which might make a call that waits for
-    /// this one: a reader of the reply, a listener.
+    /// this one: a reader of the reply, a listener. Nor inside of another call, which may be the one
+    /// that is waited for: observers and subscribers make calls too.
     fn may_share(&self, found: Option<&Found>) -> bool {
         let has_listeners = self.cx.feedback().is_some_and(|feedback| feedback.has_listeners());
         let headers = self.hop.headers();
@@ -243,6 +244,7 @@ impl Passage<'_> {
             && !self.asked.directives.no_cache
             && matches!(self.want, Want::Whole { .. })
             && !has_listeners
+            && !is_nested()
             && !headers.contains_key(http::header::RANGE)
             && !conditions::are_in(headers)
             && found.is_none_or(|found| !found.stored.lifetime.is_always_stale())

@@ -1,12 +1,20 @@
 //! Many calls that miss the same reply at once.
 
-use std::{sync::Barrier, thread, time::Duration};
+use std::{
+    sync::{
+        Arc, Barrier, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
-use abide::{Cache, CacheOutcome, Client, Feedback, Reply};
+use abide::{Cache, CacheOutcome, CallEvent, Client, Feedback, Happening, Reply, Timeouts};
 
 use crate::{
     clients::builder,
     support::{Exchange, Server},
+    waiting::in_time,
 };
 
 const FRESH: (&str, &str) = ("cache-control", "max-age=3600");
@@ -217,4 +225,30 @@ fn users_do_not_wait_for_each_other() {
         server.signal("answer");
     });
     assert_eq!(waited(&client), 0);
+}
+
+/// The call that asks for others gets no further while its observer's call waits.
+#[test]
+fn an_observer_that_asks_for_the_same_waits_for_nobody() {
+    let server = Server::http(|exchange| {
+        exchange.signal("asked");
+        exchange.await_signal("asked", 2);
+        exchange.reply(200, &[FRESH], b"one");
+    });
+    let own = Arc::new(OnceLock::<Client>::new());
+    let (url, has_asked) = (server.url("/"), AtomicBool::new(false));
+    let observer = {
+        let (own, url) = (Arc::clone(&own), url.clone());
+        move |event: &CallEvent| {
+            if matches!(event.what(), Happening::Sent) && !has_asked.swap(true, Ordering::SeqCst) {
+                own.get().unwrap().get(&url).send().unwrap();
+            }
+        }
+    };
+    // The shortest budget says how often the thread looks what there is to be told.
+    let timeouts = Timeouts::default().tls(Duration::from_millis(20));
+    let builder = builder().cache(Cache::memory(1 << 20)).timeouts(timeouts).observer(observer);
+    own.set(builder.build().unwrap()).unwrap();
+    let client = own.get().unwrap().clone();
+    assert_eq!(in_time(move || client.get(&url).send().unwrap().text()), "one");
 }

@@ -14,6 +14,7 @@ use super::{authorizations, ok, only, start_get};
 use crate::{
     clients::{builder, client},
     support::{Exchange, Server, assert_untold, forbid},
+    waiting::in_time,
 };
 
 /// Gives out `t1`, `t2` and so on.
@@ -124,6 +125,33 @@ fn a_place_is_enough_for_a_token_and_the_call_it_is_for() {
     let client = with_tokens(builder().limits(limits).build().unwrap(), &server, &server);
     let reply = client.get(server.url("/")).auth("oauth").send().unwrap();
     assert_eq!((reply.status().as_u16(), server.connections()), (200, 1));
+}
+
+/// The call that fetches gets no further while its listener's call waits.
+#[test]
+fn a_listener_that_calls_while_a_token_is_fetched_waits_for_no_other_fetch() {
+    let (login, server) = (login(), Server::http(ok));
+    let client = with_tokens(client(), &server, &login);
+    let (feedback, replies) = (Feedback::new(), Arc::new(Mutex::new(Vec::new())));
+    let url = server.url("/");
+    feedback.on_upload({
+        let (client, url, replies) = (client.clone(), url.clone(), Arc::clone(&replies));
+        move |_| {
+            let is_first = replies.lock().unwrap().is_empty();
+            if is_first {
+                let reply = client.get(&url).auth("oauth").send().unwrap();
+                replies.lock().unwrap().push(reply.status().as_u16());
+            }
+        }
+    });
+    let call = client.clone();
+    let status = in_time(move || {
+        let call = call.post(&url).body("text").auth("oauth").feedback(&feedback);
+        call.send().unwrap().status().as_u16()
+    });
+    assert_eq!((status, replies.lock().unwrap().as_slice()), (200, &[200][..]));
+    // The first to come was the listener's.
+    assert_eq!((login.requests(), server.requests()), (2, 2));
 }
 
 #[test]

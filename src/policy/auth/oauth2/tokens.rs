@@ -18,7 +18,7 @@ use crate::{error::Result, moment::Moment, secret::Secret};
 
 /// A grant and the token that it gave last.
 ///
-/// At most one caller fetches at a time. The others wait, each for as long as it likes; if the one
+/// As a rule one caller fetches at a time. The others wait, each for as long as it likes; if the one
 /// that fetches gives up, for whatever reason of its own, one of the others takes over.
 pub(crate) struct Tokens {
     grant: OAuth2,
@@ -66,7 +66,14 @@ impl Tokens {
     }
 
     /// Finds out whose turn it is. A token of the number `refused`, or an older one, is no good.
-    pub(crate) fn turn(self: &Arc<Self>, refused: Option<u64>, now: Moment) -> Turn {
+    ///
+    /// Who may not wait for another's fetch makes one as well: it may be that fetch which waits.
+    pub(crate) fn turn(
+        self: &Arc<Self>,
+        refused: Option<u64>,
+        now: Moment,
+        may_wait: bool,
+    ) -> Turn {
         let mut state = self.lock();
         if let Some(token) = &state.token
             && now < token.until
@@ -74,10 +81,10 @@ impl Tokens {
         {
             return Turn::Use(token.clone());
         }
-        if state.fetch.is_some() {
+        if state.fetch.is_some() && may_wait {
             return Turn::Wait(Wait { tokens: Arc::clone(self), number: state.fetches });
         }
-        state.fetch = Some(Vec::new());
+        state.fetch.get_or_insert_default();
         state.fetches += 1;
         let number = state.fetches;
         Turn::Fetch(Lead { tokens: Arc::clone(self), number, is_over: false })
@@ -156,7 +163,9 @@ impl Lead {
         // Only who came with a refresh token goes on with one (RFC 6749 §4.4.3).
         let refresh_token = refresh_token.filter(|_| grant.refresh_token.is_some());
         self.tokens.end_fetch(|state| {
-            state.token = Some(token.clone());
+            if state.token.as_ref().is_none_or(|present| present.number < token.number) {
+                state.token = Some(token.clone());
+            }
             state.failure = None;
             if refresh_token.is_some() {
                 state.refresh_token.clone_from(&refresh_token);

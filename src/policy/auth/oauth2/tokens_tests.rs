@@ -20,7 +20,7 @@ fn later(seconds: u64) -> Moment {
 
 #[track_caller]
 fn lead(tokens: &Arc<Tokens>, refused: Option<u64>, now: Moment) -> Lead {
-    match tokens.turn(refused, now) {
+    match tokens.turn(refused, now, true) {
         Turn::Fetch(lead) => lead,
         Turn::Use(token) => panic!("used the token {}", token.number),
         Turn::Wait(_) => panic!("waited"),
@@ -29,12 +29,12 @@ fn lead(tokens: &Arc<Tokens>, refused: Option<u64>, now: Moment) -> Lead {
 
 #[track_caller]
 fn wait(tokens: &Arc<Tokens>) -> Wait {
-    let Turn::Wait(wait) = tokens.turn(None, NOW) else { panic!("did not wait") };
+    let Turn::Wait(wait) = tokens.turn(None, NOW, true) else { panic!("did not wait") };
     wait
 }
 
 fn number(tokens: &Arc<Tokens>, refused: Option<u64>, now: Moment) -> Option<u64> {
-    match tokens.turn(refused, now) {
+    match tokens.turn(refused, now, true) {
         Turn::Use(token) => Some(token.number),
         Turn::Fetch(_) | Turn::Wait(_) => None,
     }
@@ -98,6 +98,20 @@ fn all_who_wait_are_woken_by_the_token() {
     }
     assert!(matches!(poll(&mut one, &bell), Poll::Ready(Ok(()))));
     assert_eq!(number(&tokens, None, NOW), Some(1));
+}
+
+#[test]
+fn who_may_not_wait_fetches_too_and_the_newest_token_stays() {
+    let (tokens, bell) = (tokens(), Arc::new(Bell::default()));
+    let first = lead(&tokens, None, NOW);
+    let mut waiting = wait(&tokens);
+    assert!(poll(&mut waiting, &bell).is_pending());
+    let Turn::Fetch(second) = tokens.turn(None, NOW, false) else { panic!("did not fetch") };
+    let second = grant(second, r#"{"access_token":"u"}"#).number;
+    assert!(matches!(poll(&mut waiting, &bell), Poll::Ready(Ok(()))));
+    assert_eq!(number(&tokens, None, NOW), Some(second));
+    assert!(grant(first, r#"{"access_token":"t"}"#).number < second);
+    assert_eq!(number(&tokens, None, NOW), Some(second));
 }
 
 #[test]
