@@ -40,7 +40,7 @@
 //! # Connections
 //!
 //! HTTP/1.1 and, over TLS by ALPN or in plain text by prior knowledge, HTTP/2. The number of
-//! connections is bounded per origin and in total ([`Limits`], [`HostOptions`]), and so is how many
+//! connections is bounded per route and in total ([`Limits`], [`HostOptions`]), and so is how many
 //! are opened at once; calls beyond that wait in a fair queue, the interactive ones first
 //! ([`Priority`]). [`Client::warm_up`] opens connections before they are needed. A kept connection that turns out to
 //! be dead before a reply began is replaced and the request sent again, if that is safe: it was
@@ -128,8 +128,8 @@
 //!
 //! # Logging
 //!
-//! Spans and events of `tracing`, of level `debug` (what the user should change is a `warn`). The
-//! spans have the target `abide` and are entered on the thread that calls: `call` (until its body was
+//! Spans and events of `tracing`, of level `debug` (what the user should change is a `warn`, and an
+//! event loop that fails an `error`). The spans have the target `abide` and are entered on the thread that calls: `call` (until its body was
 //! read), in it `hop`, in it `attempt`, in it `exchange`, which is what OpenTelemetry calls a client's
 //! span, `otel.kind` and all. Fields have the names of its conventions: `http.request.method`,
 //! `url.full`, `server.address`, `server.port`, `http.response.status_code`, `error.type` (a status,

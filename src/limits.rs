@@ -6,15 +6,15 @@ use crate::phase::Budget;
 
 /// The time budgets of a call; each is separate and can be switched off with `None`.
 ///
-/// | budget | default | covers |
-/// |---|---|---|
-/// | `queue` | 30 s | waiting for a connection while all places are taken |
-/// | `resolve` | 10 s | looking up the host's name |
-/// | `connect` | 10 s | opening a TCP connection, all addresses of the name and the way through a proxy together |
-/// | `tls` | 10 s | the TLS handshake |
-/// | `first_byte` | 60 s | from the last byte sent to the head of the reply |
-/// | `idle` | 60 s | between two bytes, while sending or receiving |
-/// | `total` | off | the whole call, retries and body included: a deadline |
+/// | budget | default | covers | why |
+/// |---|---|---|---|
+/// | `queue` | 30 s | waiting for a connection, or for the right to open one | a herd gets its turn, and threads that wait for each other's open replies are told |
+/// | `resolve` | 10 s | looking up the host's name | two tries of the system's resolver, which waits 5 s for a name server |
+/// | `connect` | 10 s | opening a TCP connection, all addresses of the name and the way through a proxy together | three lost packets (1, 2 and 4 s until the next one, RFC 6298) |
+/// | `tls` | 10 s | the TLS handshake | the same |
+/// | `first_byte` | 60 s | from the last byte sent to the head of the reply | as long as common servers and proxies in front of them let a request take |
+/// | `idle` | 60 s | between two bytes, while sending or receiving | the same |
+/// | `total` | off | the whole call, retries and body included: a deadline | how long a body takes depends on its size |
 ///
 /// An error that says `timed out` names the budget that ran out, see
 /// [`Error::budget`](crate::Error::budget).
@@ -141,21 +141,25 @@ impl Timeouts {
 
 /// The limits in number and size, client-wide.
 ///
+/// A *route* is where a client connects to: an origin (scheme, host and port), directly or through one
+/// proxy, with one client certificate or none. Each has its own bounds. What is asked of an HTTP proxy
+/// without a tunnel, plain `http` that is, has the proxy as its route, whatever the origins are.
+///
 /// Those of a route can be set for one host too, see [`HostOptions`](crate::HostOptions).
 ///
 /// | limit | default | why |
 /// |---|---|---|
-/// | `places_per_route` | 64 | connections to one HTTP/1 origin, idle ones included: more than a server needs to be busy, few enough that a client is no nuisance |
-/// | `http2_connections_per_route` | 8 | more than one are opened when their streams are used up, or to use more cores |
-/// | `http2_cores_per_route` | half the processors | cores that the connections to one HTTP/2 origin may use up: one connection is one core at a time; the other half is for the threads that call |
+/// | `places_per_route` | 64 | connections of one HTTP/1 route, idle ones included: more than a server needs to be busy, few enough that a client is no nuisance |
+/// | `http2_connections_per_route` | 8 | more than one are opened when their streams are used up, or to use more cores: with 100 streams each they carry more calls than there are threads as a rule |
+/// | `http2_cores_per_route` | half the processors | cores that the connections of one HTTP/2 route may use up: one connection is one core at a time; the other half is for the threads that call |
 /// | `http2_streams_per_connection` | 100 | calls that one HTTP/2 connection carries at once, if the server allows as many: what servers are recommended to allow at least (RFC 9113 §6.5.2) |
 /// | `http2_stream_window` | 2 MiB | what may have come of a reply over HTTP/2 and is not read yet: 40 MB/s from a server 50 ms away |
 /// | `places_total` | 256 | connections of the client, well below common limits of open files |
-/// | `dials_per_route` | 16 | connections being opened to one origin: while these are, others become free, so that more at once cost a herd of threads more handshakes than they save, and a distant one a single round trip |
-/// | `dials_total` | 128 | the same for the client: seven dead origins leave room for others |
-/// | `header_bytes` | 256 KiB | head of a reply; also what informational (1xx) replies may take while it is awaited |
+/// | `dials_per_route` | 16 | connections being opened for one route: while these are, others become free, so that more at once cost a herd of threads more handshakes than they save, and a distant one a single round trip |
+/// | `dials_total` | 128 | the same for the client: seven dead hosts leave room for others |
+/// | `header_bytes` | 256 KiB | head of a reply, and over HTTP/1.1 the informational (1xx) replies before it: many times what servers send, and little enough for each of many connections. Over HTTP/2 a larger one is a stream that breaks the rules, of kind `Protocol` |
 /// | `header_count` | 100 | header lines of a reply; more is seen only from servers that go wrong |
-/// | `body_bytes` | 1 GiB | body that `send()` keeps in memory, as it came and decoded; streamed replies have no limit |
+/// | `body_bytes` | 1 GiB | body that `send()` keeps in memory, as it came and decoded, so that no server fills a machine's memory; streamed replies have no limit |
 /// | `decode_ratio` | 200 | how many times larger a body above 32 MiB may be than what was sent of it |
 ///
 /// ```
@@ -200,21 +204,21 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Sets the most connections to one origin that speaks HTTP/1; at least 1.
+    /// Sets the most connections of a route that speaks HTTP/1; at least 1.
     #[must_use]
     pub fn places_per_route(mut self, places: usize) -> Self {
         self.places_per_route = places.max(1);
         self
     }
 
-    /// Sets the most connections to one origin that speaks HTTP/2; at least 1.
+    /// Sets the most connections of a route that speaks HTTP/2; at least 1.
     #[must_use]
     pub fn http2_connections_per_route(mut self, connections: usize) -> Self {
         self.http2_connections_per_route = connections.max(1);
         self
     }
 
-    /// Sets how many cores the connections to one origin that speaks HTTP/2 may use up; at least 1.
+    /// Sets how many cores the connections of a route that speaks HTTP/2 may use up; at least 1.
     ///
     /// What calls over one HTTP/2 connection receive is taken in by one thread. When that was busy for
     /// at least 90 % of the time, in two looks 100 ms apart, and calls share the connection, another
@@ -270,7 +274,7 @@ impl Limits {
         self
     }
 
-    /// Sets the most connections being opened to one origin at once; at least 1.
+    /// Sets the most connections being opened for one route at once; at least 1.
     #[must_use]
     pub fn dials_per_route(mut self, dials: usize) -> Self {
         self.dials_per_route = dials.max(1);

@@ -18,8 +18,11 @@ use crate::per_host::PerHost;
 /// | `count` | 3 questions without an answer end the connection |
 ///
 /// So a peer that has vanished without a word is noticed within a minute, also by a call whose own
-/// budgets are off, and what forgets silent connections on the way (NAT, firewalls) does not. The
-/// system does it by itself; the process is not woken.
+/// budgets are off, and what forgets silent connections on the way (NAT, firewalls) does not. While
+/// something that was sent is not acknowledged, the system sends that again instead of asking, for a
+/// quarter of an hour as a rule;
+/// [`tcp_user_timeout`](crate::ClientBuilder::tcp_user_timeout) bounds it. The system does it by
+/// itself; the process is not woken.
 ///
 /// ```
 /// use std::time::Duration;

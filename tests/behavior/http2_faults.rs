@@ -70,6 +70,7 @@ fn a_request_whose_stream_is_reset_is_not_sent_again() {
     client.get(server.url("/")).send().unwrap();
     let error = client.get(server.url("/reset")).send().unwrap_err();
     assert_eq!((error.kind(), error.phase()), (ErrorKind::Protocol, Some(Phase::FirstByte)));
+    assert!(error.to_string().contains("ended the stream instead of answering"), "{error}");
     assert_eq!((server.requests(), server.connections()), (2, 1));
 }
 

@@ -8,7 +8,7 @@ use crate::{clients::builder, support::Server};
 
 /// What [`Driving`] says that it takes, in a build without optimization, is less than this. One that
 /// needs more ends the process.
-const STACK_BYTES: usize = 256 << 10;
+const STACK_BYTES: usize = 200 << 10;
 
 /// The first one makes the connection, on the stack of its caller if that drives.
 #[track_caller]

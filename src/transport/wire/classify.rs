@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use super::h2_errors::{is_flood, is_refused, is_unprocessed};
+use super::h2_errors::{is_flood, is_refused, is_unprocessed, why_reset};
 use crate::{
     error::{Error, ErrorKind, Source},
     phase::Phase,
@@ -77,6 +77,8 @@ fn describe(error: &hyper::Error, seen: &Circumstances) -> (ErrorKind, &'static 
         (ErrorKind::Body, "the body ended before it was complete")
     } else if in_body {
         (ErrorKind::Body, "the body could not be received")
+    } else if let Some(why) = why_reset(error) {
+        (ErrorKind::Protocol, why)
     } else if is_incomplete(error) {
         (ErrorKind::Protocol, "the connection was closed before the reply came")
     } else {

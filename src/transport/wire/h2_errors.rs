@@ -23,6 +23,18 @@ pub(super) fn is_stream_reset(error: &hyper::Error) -> bool {
     find::<h2::Error>(error).is_some_and(h2::Error::is_reset) && !is_refused(error)
 }
 
+/// Why a stream was reset, in words.
+pub(super) fn why_reset(error: &hyper::Error) -> Option<&'static str> {
+    let reset = find::<h2::Error>(error).filter(|error| error.is_reset())?;
+    Some(match reset.is_remote() {
+        true => "the server ended the stream instead of answering",
+        false => {
+            "the reply breaks the rules of HTTP/2, or its head is larger than \
+             `Limits::header_bytes` allows"
+        }
+    })
+}
+
 /// Whether h2 has cut the server off for one of its own limits.
 pub(super) fn is_flood(error: &hyper::Error) -> bool {
     let own = find::<h2::Error>(error).filter(|error| error.is_library());

@@ -15,6 +15,11 @@ pub(super) const fn is_stream_reset(_: &hyper::Error) -> bool {
     false
 }
 
+/// Why a stream was reset, in words.
+pub(super) const fn why_reset(_: &hyper::Error) -> Option<&'static str> {
+    None
+}
+
 /// Whether h2 has cut the server off.
 pub(super) const fn is_flood(_: &hyper::Error) -> bool {
     false
