@@ -11,7 +11,7 @@ use crate::{
 
 /// What is different for one host; what is not set is as for the client.
 ///
-/// The bounds count for each of the host's routes on its own, see [`Limits`](crate::Limits). They are
+/// The bounds count for each of the host's routes on its own, see [`Limits`]. They are
 /// about hosts that the client connects to: where plain `http` is asked of an HTTP proxy, those of the
 /// proxy's host hold, and the host behind it has none.
 ///
