@@ -72,9 +72,10 @@ impl Life {
         self.bell.notes.load(SeqCst) & WOKEN != 0
     }
 
-    /// For its own course: all that has woken it so far is looked into from here on.
-    pub(crate) fn look_into_all(&self) {
-        self.bell.notes.fetch_and(!WOKEN, SeqCst);
+    /// For its own course: all that has woken it so far is looked into from here on; whether anything
+    /// has.
+    pub(crate) fn look_into_all(&self) -> bool {
+        self.bell.notes.fetch_and(!WOKEN, SeqCst) & WOKEN != 0
     }
 
     /// From now on `attendant` is woken in place of the lane's task, and has to poll.

@@ -127,8 +127,8 @@ pub(super) trait Drive {
     /// Whether nothing but `drive` gets the exchange further.
     const DRIVES: bool;
 
-    /// Everything is asked from here on, whatever it was that woke the task.
-    fn begin_turn(&self);
+    /// Everything is asked from here on, whatever it was that woke the task; whether something had.
+    fn begin_turn(&self) -> bool;
 
     fn drive(&mut self, cx: &mut Context<'_>);
 }
@@ -270,7 +270,7 @@ impl Exchange {
         let feedback = watch.as_ref().and_then(|watch| watch.feedback());
         let mut cancelled = pin!(feedback.map(|feedback| feedback.token().cancelled()));
         poll_fn(|cx| {
-            connection.begin_turn();
+            let has_news = connection.begin_turn();
             if self.answerer.poll_abandoned(cx).is_ready()
                 || poll_some(cancelled.as_mut(), cx)
                 || self.patience.as_mut().is_some_and(|patience| patience.is_over(cx))
@@ -286,6 +286,10 @@ impl Exchange {
                 && work_is != WorkIs::OfTheConnection
                 && let Poll::Ready(output) = life::quietly(|| work.as_mut().poll(work_cx))
             {
+                if has_news {
+                    // It may be the connection's, which is not asked in this turn.
+                    cx.waker().wake_by_ref();
+                }
                 return Poll::Ready(Raced::Done(output));
             }
             connection.drive(cx);

@@ -312,10 +312,8 @@ where
 {
     const DRIVES: bool = true;
 
-    fn begin_turn(&self) {
-        if let Some(life) = self.life.upgrade() {
-            life.look_into_all();
-        }
+    fn begin_turn(&self) -> bool {
+        self.life.upgrade().is_some_and(|life| life.look_into_all())
     }
 
     fn drive(&mut self, cx: &mut Context<'_>) {

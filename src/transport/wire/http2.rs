@@ -372,7 +372,9 @@ struct Elsewhere;
 impl Drive for Elsewhere {
     const DRIVES: bool = false;
 
-    fn begin_turn(&self) {}
+    fn begin_turn(&self) -> bool {
+        false
+    }
 
     fn drive(&mut self, _: &mut Context<'_>) {}
 }

@@ -117,6 +117,13 @@ impl Wire {
             std::panic::resume_unwind(Box::new("a course's panic"));
         }
         self.seen.store(happened, SeqCst);
+        if let Some(life) = life.upgrade()
+            && thread_rng().gen_bool(0.5)
+            && life.look_into_all()
+        {
+            // What has happened since is not looked for in this turn.
+            cx.waker().wake_by_ref();
+        }
         self.tell_all();
         if happened < plan.events { Poll::Pending } else { Poll::Ready(()) }
     }
