@@ -297,8 +297,8 @@ impl Limits {
 
     /// Sets the most header lines of a reply; at most 16384.
     #[must_use]
-    pub fn header_count(mut self, count: usize) -> Self {
-        self.header_count = count.min(HEADER_COUNT_MAX);
+    pub const fn header_count(mut self, count: usize) -> Self {
+        self.header_count = if count < HEADER_COUNT_MAX { count } else { HEADER_COUNT_MAX };
         self
     }
 
