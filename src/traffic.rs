@@ -75,8 +75,8 @@ impl Traffic {
         self.read_max.store(bytes, Ordering::Relaxed);
     }
 
-    /// How much of a buffer may be filled at once: not more than is allowed, so that nobody who has
-    /// no way of saying that it got further meanwhile has passed the bound.
+    /// How much of a buffer may be filled at once: not more than is allowed, as one read brings an
+    /// exchange further than it could have said before.
     pub(crate) fn readable(&self, space: usize) -> usize {
         let space = match self.read_max.load(Ordering::Relaxed) {
             0 => space,

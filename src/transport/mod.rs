@@ -102,4 +102,6 @@ pub(crate) fn instant(moment: Moment) -> Instant {
     Instant::now() + moment.since(Moment::now())
 }
 
+/// Ten years: longer than anybody waits, and no clock overflows where it is added to a moment.
+const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 const UNWANTED_AFTER: Duration = Duration::from_secs(10);

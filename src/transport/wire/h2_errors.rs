@@ -20,7 +20,7 @@ pub(super) fn is_refused(error: &hyper::Error) -> bool {
 /// Whether the stream alone was ended, by the server or because its reply breaks the rules: the
 /// connection lives, and another attempt would get the same.
 pub(super) fn is_stream_reset(error: &hyper::Error) -> bool {
-    find::<h2::Error>(error).is_some_and(h2::Error::is_reset) && !is_refused(error)
+    why_reset(error).is_some() && !is_refused(error)
 }
 
 /// Why a stream was reset, in words.

@@ -8,7 +8,6 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
-    time::Duration,
 };
 
 use http::{Method, Request, Version, header};
@@ -36,6 +35,7 @@ use crate::{
     moment::Moment,
     phase::Phase,
     transport::{
+        FOR_EVER,
         bridge::{Head, Job},
         mailbox::{Given, Jobs},
         pool::{Dial, Member, StreamEnd},
@@ -92,13 +92,10 @@ fn builder(setup: &Setup, windows: Windows, tasks: Tasks) -> Builder<Tasks> {
         .initial_connection_window_size(windows.connection)
         .max_frame_size(FRAME_BYTES_MAX)
         .max_header_list_size(u32::try_from(setup.limits.header_bytes).unwrap_or(u32::MAX))
-        .keep_alive_interval(setup.pings.interval.map(|interval| interval.min(PING_TIME_MAX)))
-        .keep_alive_timeout(setup.pings.patience.min(PING_TIME_MAX));
+        .keep_alive_interval(setup.pings.interval.map(|interval| interval.min(FOR_EVER)))
+        .keep_alive_timeout(setup.pings.patience.min(FOR_EVER));
     builder
 }
-
-/// Ten years: hyper adds times to moments, which must not overflow.
-const PING_TIME_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// How many streams may be open, by the server's word and by our own windows.
 fn allowed<S>(connection: &Connection<Io<S>, WireBody, Tasks>, windows: Windows) -> usize

@@ -1,12 +1,9 @@
 //! What is remembered of look-ups, and for how long.
 
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, time::Instant};
 
 use super::Looked;
-use crate::resolve::NameCache;
+use crate::{resolve::NameCache, transport::FOR_EVER};
 
 /// Answers by name, each with the moment it is forgotten.
 #[derive(Debug)]
@@ -28,7 +25,7 @@ impl Cache {
     pub(super) fn put(&mut self, host: &str, looked: &Looked, now: Instant) {
         let NameCache { found, not_found } = self.kept;
         let is_found = looked.as_ref().is_ok_and(|addresses| !addresses.is_empty());
-        let kept = if is_found { found } else { not_found }.min(KEPT_MAX);
+        let kept = if is_found { found } else { not_found }.min(FOR_EVER);
         self.answers.remove(host);
         if kept.is_zero() {
             return;
@@ -43,12 +40,10 @@ impl Cache {
 }
 
 const ANSWERS_MAX: usize = 1024;
-/// Ten years: for ever, but no clock overflows.
-const KEPT_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 #[cfg(test)]
 mod tests {
-    use std::{io, net::Ipv4Addr, sync::Arc};
+    use std::{io, net::Ipv4Addr, sync::Arc, time::Duration};
 
     use super::*;
 
